@@ -1,0 +1,141 @@
+"""What is measured or bounded: the one thing that a claim and a measurement must share to be compared."""
+
+from typing import Literal
+
+from hardlimit.core.errors import InvalidValueError
+from hardlimit.core.values import Value
+
+Unit = Literal[
+    "probability",
+    "nats",
+    "bits",
+    "tokens",
+    "bytes",
+    "FLOPs",
+    "facts",
+    "steps",
+    "documents",
+    "ratio",
+    "exponent",
+    "score",
+]
+
+
+class Quantity(Value, frozen=True):
+    """A named quantity with its unit and range; claims and measurements are joined by it.
+
+    Args:
+        id: the join key, a snake_case name.
+        name: what a reader sees.
+        unit: the unit of its values.
+        definition: one sentence that a stranger understands.
+        low: smallest possible value, or None where there is none.
+        high: largest possible value, or None where there is none.
+        better: the direction a user wants.
+    """
+
+    id: str
+    name: str
+    unit: Unit
+    definition: str
+    low: float | None = None
+    high: float | None = None
+    better: Literal["higher", "lower", "neither"] = "neither"
+
+    def check(self, value: float) -> float:
+        """Return the value if it lies in the quantity's range, else raise.
+
+        >>> ACCURACY.check(0.5)
+        0.5
+        >>> ACCURACY.check(1.5)
+        Traceback (most recent call last):
+        ...
+        hardlimit.core.errors.InvalidValueError: accuracy must lie in [0, 1], got 1.5.
+        """
+        low, high = self.low, self.high
+        if not ((low is None or value >= low) and (high is None or value <= high)):
+            span = f"[{'-∞' if low is None else f'{low:g}'}, {'∞' if high is None else f'{high:g}'}]"
+            raise InvalidValueError(f"{self.name} must lie in {span}, got {value:g}.")
+        return value
+
+
+def probability(
+    id: str, name: str, definition: str, better: Literal["higher", "lower", "neither"] = "neither"
+) -> Quantity:
+    """Make a quantity in [0, 1]."""
+    return Quantity(id=id, name=name, unit="probability", definition=definition, low=0.0, high=1.0, better=better)
+
+
+ACCURACY = probability(
+    "accuracy", "accuracy", "Share of all cases answered right; artefacts stay in the denominator.", "higher"
+)
+HALLUCINATION_RATE = probability(
+    "hallucination_rate",
+    "hallucination rate",
+    "Wrong answers as a share of the answers given: wrong / (wrong + right).",
+    "lower",
+)
+FALSE_REFUSAL = probability(
+    "false_refusal", "false refusal", "Share of answerable questions that the model declined.", "lower"
+)
+FALSE_ACCEPTANCE = probability(
+    "false_acceptance",
+    "false acceptance",
+    "Share of questions about things that do not exist which the model answered as if they did.",
+    "lower",
+)
+MISSING_MASS = probability(
+    "missing_mass",
+    "missing mass",
+    "Probability that the next fact asked about never occurred in the training data.",
+    "lower",
+)
+ERROR_RATE = probability("error_rate", "error rate", "Share of all cases not answered right.", "lower")
+RISK = probability("risk", "risk", "Share of the answered cases that are wrong.", "lower")
+CALIBRATION_ERROR = probability(
+    "calibration_error",
+    "calibration error",
+    "Mean gap between stated confidence and accuracy (ECE).",
+    "lower",
+)
+TAIL_EXPONENT = Quantity(
+    id="tail_exponent",
+    name="long-tail exponent",
+    unit="exponent",
+    definition="Exponent with which error falls as popularity grows.",
+    better="neither",
+)
+CHOW_SCORE = Quantity(
+    id="chow_score",
+    name="score at confidence threshold t",
+    unit="score",
+    definition="right − t/(1−t)·wrong as a share of all cases; abstaining scores 0.",
+    high=1.0,
+    better="higher",
+)
+EFFECTIVE_CONTEXT = Quantity(
+    id="effective_context",
+    name="effective context",
+    unit="tokens",
+    definition="Longest context at which accuracy is at least 85 % of the model's own short-context accuracy.",
+    low=0.0,
+    better="higher",
+)
+NEEDLE_MARGIN = Quantity(
+    id="needle_margin",
+    name="needle margin",
+    unit="nats",
+    definition="Logit of the needle minus log-sum-exp of the other keys: s* − LSE(distractors).",
+    better="higher",
+)
+NEEDLE_WEIGHT = probability(
+    "needle_weight", "needle attention", "Attention weight that a head puts on the needle.", "higher"
+)
+KV_BYTES = Quantity(
+    id="kv_bytes",
+    name="KV cache size",
+    unit="bytes",
+    definition="Bytes of keys and values that one sequence of this length occupies.",
+    low=0.0,
+    better="lower",
+)
