@@ -79,7 +79,7 @@ def loads(text: str | bytes, kind: type[T]) -> T:
             "Use the hardlimit version that wrote it."
         )
     if envelope.kind != kind.__name__:
-        raise InvalidValueError(f"This JSON holds a {envelope.kind}, but a {kind.__name__} was expected.")
+        raise InvalidValueError(f"This JSON holds '{envelope.kind}', but '{kind.__name__}' was expected.")
     try:
         return msgspec.json.decode(envelope.value, type=kind)
     except msgspec.MsgspecError as error:

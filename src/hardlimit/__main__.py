@@ -1,0 +1,5 @@
+"""Run hardlimit as `python -m hardlimit`."""
+
+from hardlimit.cli import entry
+
+entry()
