@@ -139,3 +139,83 @@ KV_BYTES = Quantity(
     low=0.0,
     better="lower",
 )
+NEEDLE_GAP = Quantity(
+    id="needle_gap",
+    name="needle gap",
+    unit="nats",
+    definition="Logit of the needle minus the logit of the strongest distractor.",
+    better="higher",
+)
+ATTENDABLE_CONTEXT = Quantity(
+    id="attendable_context",
+    name="attendable context",
+    unit="tokens",
+    definition="Largest number of keys among which one key can still get the attention weight asked for.",
+    low=0.0,
+    better="higher",
+)
+NEEDLE_SCORE = Quantity(
+    id="needle_score",
+    name="needle score",
+    unit="nats",
+    definition="Logit of the needle above the mean logit of the distractors.",
+    better="higher",
+)
+ATTENTION_CROSSOVER = Quantity(
+    id="attention_crossover",
+    name="attention crossover",
+    unit="tokens",
+    definition="Context length at which one decoding step spends as many FLOPs on attention as on the weights.",
+    low=0.0,
+    better="higher",
+)
+RECALL_ERROR = probability(
+    "recall_error",
+    "recall error",
+    "Share of the items of a context that cannot be reproduced from what was kept.",
+    "lower",
+)
+DATA_EXPONENT = Quantity(
+    id="data_exponent",
+    name="data exponent",
+    unit="exponent",
+    definition="Exponent β with which error falls as n^(−β) in the training data.",
+    low=0.0,
+    better="higher",
+)
+DOCUMENTS = Quantity(
+    id="documents",
+    name="training documents",
+    unit="documents",
+    definition="Independent training documents (draws from the law of facts) that are needed.",
+    low=0.0,
+    better="lower",
+)
+HARDEST_TARGET_ACCURACY = probability(
+    "hardest_target_accuracy",
+    "accuracy on the hardest target",
+    "Accuracy of the best model of a family on the target that is hardest for the family.",
+    "higher",
+)
+FACT_ERROR = probability(
+    "fact_error", "error on stored facts", "Share of many equally asked-for facts that come back wrong.", "lower"
+)
+STORABLE_FACTS = Quantity(
+    id="storable_facts",
+    name="storable facts",
+    unit="facts",
+    definition="Independent facts that a model can hold without error.",
+    low=0.0,
+    better="higher",
+)
+TABLE_SIZE = Quantity(
+    id="table_size",
+    name="table size",
+    unit="facts",
+    definition="Entries of the smallest lookup table that misses at most a given share of the queries.",
+    low=0.0,
+    better="lower",
+)
+WRONG_RATE = probability(
+    "wrong_rate", "wrong answers", "Share of all cases answered wrongly; abstaining is not wrong.", "lower"
+)

