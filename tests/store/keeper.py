@@ -1,4 +1,4 @@
-"""A process that keeps answers: `keeper.py STORE NAME SEED CASES`; waits for a line, then says each case it has kept."""
+"""A process that keeps answers: `keeper.py STORE NAME SEED CASES`; waits for a line, then says each one it has kept."""
 
 import random
 import sys

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -213,10 +214,30 @@ def test_a_directory(tmp_path):
     assert list(path.iterdir()) == []
 
 
-def test_no_directory(tmp_path):
-    path = tmp_path / "no" / "answers.sqlite"
-    assert refuse(path) == f"{path} cannot be made: there is no directory {path.parent}. Make it, or name another file."
-    assert list(tmp_path.iterdir()) == []
+def test_a_directory_that_is_not_there_is_made(tmp_path):
+    path = tmp_path / "results" / "today" / "answers.sqlite"
+    Store.open(path).close()
+    assert path.is_file()
+
+
+def test_a_directory_that_cannot_be_made(tmp_path):
+    (tmp_path / "notes").touch()
+    path = tmp_path / "notes" / "audit" / "answers.sqlite"
+    assert refuse(path) == (
+        f"The store {path} cannot be read and written ({os.strerror(errno.ENOTDIR)}). "
+        "Make the file and its directory writable, or name another file."
+    )
+
+
+def test_who_only_reads_makes_no_store(tmp_path, closed):
+    path = tmp_path / "results" / "answers.sqlite"
+    with pytest.raises(StoreError) as caught:
+        Store.open(path, existing=True)
+    assert str(caught.value) == (
+        f"There is no store at {path}. Name the one that an audit left, such as answers.sqlite."
+    )
+    assert not path.parent.exists()
+    Store.open(closed, existing=True).close()
 
 
 def test_a_device():
@@ -315,6 +336,44 @@ def test_a_store_that_somebody_holds(closed):
     other.execute("ROLLBACK")
     other.close()
     Store.open(closed, patience=0.05).close()
+
+
+def test_a_store_that_another_process_is_just_making(closed, make, cases):
+    """Killed before it was in write-ahead mode, and read by another process while this one wants to go on."""
+    database = sqlite3.connect(closed, isolation_level=None, check_same_thread=False)
+    assert database.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
+    database.execute("BEGIN")
+    database.execute("SELECT * FROM meta").fetchall()
+    with pytest.raises(StoreError) as caught:
+        Store.open(closed, patience=0.02)
+    assert str(caught.value) == (
+        f"The store {closed} is in use by another process that does not let go. "
+        "Wait until it ends, or name another file."
+    )
+    letting_go = threading.Timer(0.2, database.execute, ["COMMIT"])
+    letting_go.start()
+    with Store.open(closed) as store:
+        assert len(store.answers([make.key(case) for case in cases])) == 30
+    letting_go.join()
+    database.close()
+    assert closed.read_bytes()[18] == 2  # the file format of write-ahead mode
+
+
+def test_a_store_killed_while_it_was_made_goes_back_to_what_was_committed(closed, tmp_path, make, cases):
+    database = sqlite3.connect(closed, isolation_level=None)
+    database.execute("PRAGMA journal_mode = DELETE")
+    database.execute("PRAGMA cache_size = 1")
+    database.execute("BEGIN")
+    database.execute("DELETE FROM answers")
+    database.executemany("INSERT INTO meta VALUES (?, ?)", [(str(number), "x" * 5000) for number in range(50)])
+    dead = tmp_path / "dead"
+    dead.mkdir()
+    for file in ("answers.sqlite", "answers.sqlite-journal"):
+        shutil.copy(tmp_path / file, dead / file)
+    database.close()
+    assert (dead / "answers.sqlite").read_bytes() != closed.read_bytes()
+    with Store.open(dead / "answers.sqlite") as store:
+        assert len(store.answers([make.key(case) for case in cases])) == 30
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ class Budget(Value, frozen=True):
         for part in text.split(","):
             unit, amount = _amount(part.strip(), text)
             if unit in amounts:
-                raise BudgetError(f"A budget of '{text}' names {unit} twice. {EXAMPLES}")
+                raise BudgetError(f"A budget of {text!r} names {unit} twice. {EXAMPLES}")
             if amount <= 0:
                 raise BudgetError(_too_little(text))
             amounts[unit] = amount
@@ -90,13 +90,13 @@ def _amount(part: str, whole: str) -> tuple[str, float]:
         return "tokens", int(Decimal(match["number"]) * _TOKENS[match["unit"]])
     if match := _DOLLAR.fullmatch(part):
         return "dollars", float(match["number"])
-    if re.fullmatch(r"-.*|\$-.*", part):
+    if re.match(r"(-\$?|\$-)[0-9]", part):
         raise BudgetError(_too_little(whole))
-    raise BudgetError(f"A budget of '{whole}' cannot be read. {EXAMPLES}")
+    raise BudgetError(f"A budget of {whole!r} cannot be read. {EXAMPLES}")
 
 
 def _too_little(text: str) -> str:
-    return f"A budget of '{text}' lets nothing be asked; it has to be more than zero. {EXAMPLES}"
+    return f"A budget of {text!r} lets nothing be asked; it has to be more than zero. {EXAMPLES}"
 
 
 def _written(amount: float, units: dict[str, int]) -> str:

@@ -39,10 +39,11 @@ Kept = TypeVar("Kept", bound=Answered | Attended | Scored)
 class Desk:
     """Asks one model, through a store, within a budget.
 
-    What is in the store is not asked again, but counts as it did when it was asked: whether a run is the first, was
-    interrupted or is repeated, it sees the same answers in the same order, and stops at the same one. What is not in
-    the store is asked in the order given, in batches that keep together what shares a haystack. A reply is graded,
-    stored durably, counted and reported, one by one, so that an interruption loses no finished answer.
+    What is in the store is not asked again, but counts as it did when it was asked: a run that is repeated sees the
+    same answers and stops at the same one, and so does a run that was interrupted and goes on, if the model answers in
+    the order asked. (Where replies overtake each other, the end of a budget may meet other cases of the same batch.)
+    What is not in the store is asked in the order given, in batches that keep together what shares a haystack. A reply
+    is graded, stored durably, counted and reported, one by one, so that an interruption loses no finished answer.
 
     A reply that failed (a server's error, a prompt too long) is graded `FAILED` and stays so for this run, however
     often it is asked for; a later run asks again.
@@ -290,10 +291,21 @@ def _graded(probe: Probe, case: Case, reply: Reply) -> Answered:
 
 def _writable(reply: Reply) -> Reply:
     """Replace what no file can hold (lone surrogates, which hostile or broken servers send) by question marks."""
-    if not isinstance(reply, Generated):
+    said = {"error": reply.error, **({"text": reply.text} if isinstance(reply, Generated) else {})}
+    broken = {name: text for name, text in said.items() if text is not None and not _encodable(text)}
+    if not broken:
         return reply
-    text = reply.text.encode(errors="replace").decode()
-    return reply if text == reply.text else msgspec.structs.replace(reply, text=text)
+    return msgspec.structs.replace(
+        reply, **{name: text.encode(errors="replace").decode() for name, text in broken.items()}
+    )
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _stream(model: Model, requests: Sequence[Request]) -> Iterator[tuple[int, Reply]]:

@@ -155,12 +155,16 @@ class SpanAttention(Value, frozen=True):
         tokens: `(first, last + 1)` token positions.
         mass: attention weight summed over the span.
         margin: largest logit in the span minus log-sum-exp of every key outside it, nats.
+        gap: largest logit in the span minus the mean logit outside it, nats.
+        spread: standard deviation of the logits outside it, nats.
     """
 
     name: str
     tokens: tuple[int, int]
     mass: tuple[tuple[float, ...], ...]
     margin: tuple[tuple[float, ...], ...]
+    gap: tuple[tuple[float, ...], ...] = ()
+    spread: tuple[tuple[float, ...], ...] = ()
 
 
 class Attended(Value, frozen=True, tag=True):

@@ -219,3 +219,121 @@ TABLE_SIZE = Quantity(
 WRONG_RATE = probability(
     "wrong_rate", "wrong answers", "Share of all cases answered wrongly; abstaining is not wrong.", "lower"
 )
+DISTANCE_SHARE = probability(
+    "distance_share",
+    "share of long distances",
+    "Share of the token pairs of a training window that lie at least a given distance apart.",
+)
+SELF_SIMILARITY = Quantity(
+    id="self_similarity",
+    name="self-similarity",
+    unit="ratio",
+    definition="Rotary score of a vector with itself at a distance, over its squared length.",
+    low=-1.0,
+    high=1.0,
+)
+INFLUENCE = Quantity(
+    id="influence",
+    name="influence of one token",
+    unit="ratio",
+    definition="Largest change of an attention read when one token of the context changes, in units of the values.",
+    low=0.0,
+)
+COLLAPSE_LENGTH = Quantity(
+    id="collapse_length",
+    name="collapse length",
+    unit="tokens",
+    definition="Longest context in which one token can still move an attention read by a unit in the last place.",
+    low=0.0,
+    better="higher",
+)
+CHAIN_SUCCESS = probability("chain_success", "chain success", "Chance that a chain of steps ends right.", "higher")
+COMPOSITION_DOMAIN = Quantity(
+    id="composition_domain",
+    name="composition domain",
+    unit="facts",
+    definition="Largest number of entries of two functions that one attention layer can compose without error.",
+    low=0.0,
+    better="higher",
+)
+HOPS = Quantity(
+    id="hops",
+    name="hops per forward pass",
+    unit="steps",
+    definition="Pointers that some model of this depth can follow within one forward pass.",
+    low=0.0,
+    better="higher",
+)
+LOSS_GAP = Quantity(
+    id="loss_gap",
+    name="loss gap",
+    unit="nats",
+    definition="Average loss per token of the shortcut above that of the true inference.",
+    low=0.0,
+)
+CROSSOVER_TOKENS = Quantity(
+    id="crossover_tokens",
+    name="crossover tokens",
+    unit="tokens",
+    definition="Training tokens after which the true inference is a shorter description than the shortcut.",
+    low=0.0,
+    better="lower",
+)
+ACCEPTED_ACCURACY = probability(
+    "accepted_accuracy", "accuracy of accepted answers", "Share right among the answers a verifier accepts.", "higher"
+)
+CHAIN_EFFECT = probability(
+    "chain_effect", "effect of the chain", "Largest change of accuracy when the chain of thought is replaced."
+)
+RECALL_NEEDED = probability(
+    "recall_needed", "break-even recall", "Recall above which retrieval beats the model alone.", "lower"
+)
+PASSAGES = Quantity(
+    id="passages",
+    name="best number of passages",
+    unit="documents",
+    definition="Number of retrieved passages in the context at which accuracy is highest.",
+    low=0.0,
+)
+RETRIEVAL_RECALL = probability(
+    "retrieval_recall", "retrieval recall", "Chance that all needed passages are among those retrieved.", "higher"
+)
+SCORE_GAP = Quantity(
+    id="score_gap",
+    name="score gap",
+    unit="ratio",
+    definition="Gold score above the mean distractor score, in standard deviations of the distractors.",
+    better="higher",
+)
+EMBEDDING_WIDTH = Quantity(
+    id="embedding_width",
+    name="embedding dimensions",
+    unit="ratio",
+    definition="Dimensions in which every wanted set of documents can be retrieved.",
+    low=0.0,
+)
+DRIFT_COSINE = Quantity(
+    id="drift_cosine",
+    name="cosine to the original query",
+    unit="ratio",
+    definition="Cosine between the original query and the query after several hops.",
+    low=-1.0,
+    high=1.0,
+    better="higher",
+)
+ENTRY_SIMILARITY = Quantity(
+    id="entry_similarity",
+    name="entry similarity",
+    unit="ratio",
+    definition="Cosine with the query above which a text enters the top k.",
+    low=-1.0,
+    high=1.0,
+)
+CERTIFIED_REPLACEMENTS = Quantity(
+    id="certified_replacements",
+    name="certified replacements",
+    unit="documents",
+    definition="Replaced passages that a vote surely withstands.",
+    low=0.0,
+    better="higher",
+)

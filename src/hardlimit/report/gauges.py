@@ -1,5 +1,7 @@
 """Small pictures that stand inside the text: an interval on its scale, and a bar of grades."""
 
+import math
+
 from hardlimit.core import ARTEFACTS, Bound, Estimate, Grade, Quantity, Tally, Value
 from hardlimit.report import numbers
 
@@ -74,7 +76,13 @@ def _scale(marks: list[float], quantity: Quantity, window: int | None) -> tuple[
         return 0.0, max(float(window), high)
     room = (high - low) * MARGIN or abs(low) * MARGIN or 1.0
     start = low - room
-    return (start if quantity.low is None else max(quantity.low, start)), high + room
+    return _rounded(start if quantity.low is None else max(quantity.low, start), high + room)
+
+
+def _rounded(start: float, end: float) -> tuple[float, float]:
+    """Move the ends of a scale outward to round numbers."""
+    step = 10.0 ** math.floor(math.log10(end - start)) / 2
+    return math.floor(start / step) * step, math.ceil(end / step) * step
 
 
 class Share(Value, frozen=True):

@@ -84,21 +84,30 @@ def _texts(measurement: Measurement, point: Point, keys: list[str], *, graded: b
 
 
 def published_table(published: Published) -> Table:
-    """Return a table of others, with the numbers as they were printed and a dash where there is none."""
-    numeric = [any(isinstance(row[i], float) for row in published.rows) for i in range(len(published.columns))]
+    """Return a table of others: as many decimals in a column as its longest number has, a dash where it has none."""
+    columns = list(zip(*published.rows, strict=True)) if published.rows else [() for _ in published.columns]
+    numeric = [any(isinstance(value, float) for value in column) for column in columns]
+    decimals = [max((_decimals(value) for value in column), default=0) for column in columns]
     return Table(
         columns=tuple(Cell(text=head, numeric=right) for head, right in zip(published.columns, numeric, strict=True)),
         rows=tuple(
-            tuple(Cell(text=_as_printed(value), numeric=right) for value, right in zip(row, numeric, strict=True))
+            tuple(
+                Cell(text=_as_printed(value, places), numeric=right)
+                for value, places, right in zip(row, decimals, numeric, strict=True)
+            )
             for row in published.rows
         ),
     )
 
 
-def _as_printed(value: str | float | None) -> str:
+def _decimals(value: str | float | None) -> int:
+    return len(f"{value:.10g}".partition(".")[2]) if isinstance(value, float) else 0
+
+
+def _as_printed(value: str | float | None, places: int) -> str:
     if value is None:
         return "—"
-    return f"{value:,.10g}".replace("-", numbers.MINUS) if isinstance(value, float) else value
+    return f"{value:,.{places}f}".replace("-", numbers.MINUS) if isinstance(value, float) else value
 
 
 class Matrix(Value, frozen=True):
@@ -106,11 +115,11 @@ class Matrix(Value, frozen=True):
 
     Args:
         limits: the columns.
-        rows: for each resource, the verdicts in each column (most often one, sometimes none).
+        rows: for each resource, each column's limit with its verdicts (most often one, sometimes none).
     """
 
     limits: tuple[Limit, ...]
-    rows: tuple[tuple[Resource, tuple[tuple[ResourceVerdict, ...], ...]], ...]
+    rows: tuple[tuple[Resource, tuple[tuple[Limit, tuple[ResourceVerdict, ...]], ...]], ...]
 
 
 def matrix(report: AuditReport) -> Matrix:
@@ -119,7 +128,9 @@ def matrix(report: AuditReport) -> Matrix:
     resources = [resource for resource in Resource if any(_about(limit, resource) for limit in judged)]
     return Matrix(
         limits=tuple(limit.limit for limit in judged),
-        rows=tuple((resource, tuple(_about(limit, resource) for limit in judged)) for resource in resources),
+        rows=tuple(
+            (resource, tuple((limit.limit, _about(limit, resource)) for limit in judged)) for resource in resources
+        ),
     )
 
 

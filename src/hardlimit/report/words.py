@@ -113,8 +113,8 @@ MEASUREMENTS = {
     ),
     "context.accuracy_by_length": Entry(
         word="Accuracy against context length",
-        meaning="The band is the interval of the effective context; the rule is 85% of the short-context accuracy. "
-        "“literal” is the control in which the question repeats the needle's words.",
+        meaning="Can one sentence be found in a long text? In “no overlap” the question shares no word with it; "
+        "“literal” is the control in which it does.",
     ),
     "context.accuracy_by_depth": Entry(
         word="Accuracy by depth and length",
@@ -142,13 +142,14 @@ SURENESS = {"sure": 3, "likely": 2, "not decided": 1}
 def entry(measurement: Measurement) -> Entry:
     """Return what a measurement is called and how its picture is read.
 
-    An unknown name is called by its quantity, and explained by the quantity's definition.
+    An unknown name is told with its quantity, and explained by the quantity's definition.
     """
     known = MEASUREMENTS.get(measurement.name)
     if known is not None:
         return known
     name = measurement.quantity.name
-    return Entry(word=name[:1].upper() + name[1:], meaning=measurement.quantity.definition)
+    title = f"{name[:1].upper()}{name[1:]} ({measurement.name})"
+    return Entry(word=title, meaning=measurement.quantity.definition)
 
 
 def sureness_level(text: str) -> int | None:

@@ -1,6 +1,7 @@
 """Opening the SQLite file behind a store: a file that is not ours, or not whole, is refused and left as it is."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ WRITABLE = "Make the file and its directory writable"
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
+_RETRY_SECONDS = 0.005
 
 # `id` is the order in which answers arrived. A failed row may be superseded; any other row is final.
 _TABLES = (
@@ -34,12 +36,13 @@ _TABLES = (
 )
 
 
-def connect(path: Path, *, patience: float) -> sqlite3.Connection:
+def connect(path: Path, *, patience: float, existing: bool = False) -> sqlite3.Connection:
     """Open or create the file of a store.
 
     Args:
-        path: an absolute path.
+        path: an absolute path; its directory is made where there is none.
         patience: how many seconds to wait for another process that holds the file.
+        existing: refuse to create it.
 
     Returns:
         A connection in autocommit mode.
@@ -48,16 +51,20 @@ def connect(path: Path, *, patience: float) -> sqlite3.Connection:
         StoreError: the file is not a store, not whole, newer than this hardlimit, in use, or cannot be written.
     """
     with reading_files(path):
-        _check_place(path)
         if path.exists():
+            _check_kind(path)
             _check_file(path)
             with path.open("r+b"):  # What SQLite cannot write, it would open for reading without a word.
                 pass
+        elif existing:
+            raise StoreError(f"There is no store at {path}. Name the one that an audit left, such as answers.sqlite.")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
     with reporting(path):
         database = sqlite3.connect(path, timeout=patience, isolation_level=None)
     try:
         with reporting(path):
-            _set_up(database, path)
+            _set_up(database, path, patience)
     except BaseException:
         database.close()
         raise
@@ -70,7 +77,7 @@ def reporting(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = _code(error)
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             says = "is in use by another process that does not let go. Wait until it ends, or name another file."
         elif code == sqlite3.SQLITE_FULL:
@@ -95,21 +102,20 @@ def reading_files(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _check_place(path: Path) -> None:
+def _check_kind(path: Path) -> None:
     if path.is_dir():
         raise StoreError(f"{path} is a directory, not a store. Name a file in it, such as {path / 'answers.sqlite'}.")
-    if path.exists() and not path.is_file():
+    if not path.is_file():
         raise StoreError(f"{path} is no regular file, so it cannot hold a store. Name another file.")
-    if not path.parent.is_dir():
-        raise StoreError(f"{path} cannot be made: there is no directory {path.parent}. Make it, or name another file.")
 
 
 def _check_file(path: Path) -> None:
     """Refuse a file that is not a whole store; read only, so that whatever it is stays as it is."""
-    log = Path(f"{path}-wal")
-    logged = _size(log) > 0
+    log, journal = Path(f"{path}-wal"), Path(f"{path}-journal")
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
+    # In this order: where a writer's log is gone after the header was read, the size read next is that of all it wrote.
+    logged, making = _size(log) > 0, journal.exists()
     size = _size(path)
     if not header:
         # An empty file is what a kill at the very first moment leaves; beside a log it has lost what it held.
@@ -124,11 +130,10 @@ def _check_file(path: Path) -> None:
     if application != APPLICATION_ID:
         raise StoreError(f"{path} is not a store: it is the SQLite file of another program. {UNTOUCHED}.")
     _check_version(path, version)
-    # Where there is a log, the file may lag behind it, and SQLite has to look itself.
     whole = _number(header, 28) * _page_bytes(header)
-    if logged or _size(log) > 0:
+    if logged:
         _check_with_log(path)
-    elif size < whole:
+    elif size < whole and not making:
         raise StoreError(
             f"{path} is truncated: {size} of {whole} bytes are left of it. {UNTOUCHED}, or restore it from a copy."
         )
@@ -155,7 +160,7 @@ def _check_version(path: Path, version: int) -> None:
         )
 
 
-def _set_up(database: sqlite3.Connection, path: Path) -> None:
+def _set_up(database: sqlite3.Connection, path: Path, patience: float) -> None:
     database.execute("BEGIN IMMEDIATE")
     # Whoever comes second to a new file finds it made.
     if _pragma(database, "application_id") == 0 and _pragma(database, "schema_version") == 0:
@@ -163,16 +168,32 @@ def _set_up(database: sqlite3.Connection, path: Path) -> None:
             database.execute(statement)
         database.execute("INSERT INTO meta VALUES ('created_by', ?)", (__version__,))
     database.execute("COMMIT")
-    mode = database.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    mode = _switch_to_log(database, patience)
     if mode != "wal":
         raise StoreError(
             f"{path} lies on a file system without shared memory, where a store cannot be kept safe. "
             "Name a file on a local disk."
         )
-    # A commit of one answer is a write to the log, which survives the end of the process, however it ends. Only a power
-    # cut may undo the last answers (never damage the file), and they are then asked again. FULL would wait for the disk
-    # at each answer: 0.2 to 2 ms where NORMAL takes 0.04 to 0.09 ms (bench/store.py).
+    # The commit of an answer is a write to the log, which survives the end of the process, however it ends. Only a power
+    # cut can undo the last answers (never damage the file), and they are then asked again. FULL would wait for the disk
+    # at each answer, which takes about 6 times as long on an idle disk and more on a busy one (bench/store.py).
     database.execute("PRAGMA synchronous = NORMAL")
+
+
+def _switch_to_log(database: sqlite3.Connection, patience: float) -> str:
+    """Switch to write-ahead mode; here SQLite does not wait by itself for another process that does the same."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return str(database.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_RETRY_SECONDS)
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> int:

@@ -78,7 +78,10 @@ def _replacing(path: Path) -> Iterator[Path]:
             draft.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StoreError(f"The Parquet file {path} cannot be written ({error.strerror or error}).") from error
+        raise StoreError(
+            f"The Parquet file {path} cannot be written ({os.strerror(error.errno) if error.errno else error}). "
+            "Name a file in a directory that exists and is writable."
+        ) from error
 
 
 def _row(kept: Kept, card: ModelCard | None) -> dict[str, Any]:

@@ -96,21 +96,22 @@ class Store:
         self._path = path
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, patience: float = 30.0) -> Self:
+    def open(cls, path: str | os.PathLike[str], *, existing: bool = False, patience: float = 30.0) -> Self:
         """Open the store at a path, or make a new one there.
 
         A file that is not a store, or not a whole one, is refused and left exactly as it is. A file of 0 bytes counts
         as new. A store that was closed properly opens without being read through; after a crash every page is checked.
 
         Args:
-            path: of the SQLite file; its directory must exist, and be writable.
+            path: of the SQLite file, in a directory that is writable, or can be made.
+            existing: refuse to make a new one, for whoever only reads.
             patience: how many seconds to wait for another process that is writing, >= 0.
 
         Raises:
             StoreError: with the reason and the way out.
         """
         where = Path(path).absolute()
-        return cls(connect(where, patience=patience), where)
+        return cls(connect(where, patience=patience, existing=existing), where)
 
     @property
     def path(self) -> Path:

@@ -21,7 +21,7 @@ def at_most(
     vacuous: str | None = None,
     parts: Mapping[str, Scalar] | None = None,
 ) -> Bound:
-    """Make an upper bound; a value beyond the quantity's range is cut to it and marked vacuous."""
+    """Make an upper bound, rounded outward unless it is an int; beyond the quantity's range it is vacuous."""
     loose, empty = _outward(quantity, value, "upper")
     return Bound(
         statement=statement,
@@ -43,7 +43,7 @@ def at_least(
     vacuous: str | None = None,
     parts: Mapping[str, Scalar] | None = None,
 ) -> Bound:
-    """Make a lower bound; a value beyond the quantity's range is cut to it and marked vacuous."""
+    """Make a lower bound, rounded outward unless it is an int; beyond the quantity's range it is vacuous."""
     loose, empty = _outward(quantity, value, "lower")
     return Bound(
         statement=statement,
@@ -90,7 +90,8 @@ def _outward(quantity: Quantity, value: float, side: Literal["upper", "lower"]) 
     """Loosen a value, cut it to the quantity's range, and say why where it then forbids nothing."""
     sign = 1.0 if side == "upper" else -1.0
     easy, hard = (quantity.high, quantity.low) if side == "upper" else (quantity.low, quantity.high)
-    loose = value + sign * abs(value) * OUTWARD
+    counted = isinstance(value, int) and abs(value) < 2**53  # a count that no rounding has touched
+    loose = float(value) if counted else value + sign * abs(value) * OUTWARD
     if easy is not None and (loose - easy) * sign >= 0:
         verb = "exceed" if side == "upper" else "fall below"
         return easy, f"{quantity.name} can never {verb} {easy:g}, so nothing is excluded"

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from queue import SimpleQueue
 from typing import Generic, TypeVar
@@ -47,24 +47,27 @@ class Batch(Generic[Client, Job, Result]):
         self._ready = threading.Event()
         self._room = asyncio.Semaphore(2 * concurrency)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._main: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._cancelled = False
 
-    def __iter__(self) -> Iterator[tuple[int, Result]]:
+    def run(self) -> Generator[tuple[int, Result], None, None]:
         """Run the batch and yield `(index, result)` as each finishes."""
         if not self._jobs:
             return
         thread = threading.Thread(target=self._thread, name="hardlimit-api", daemon=True)
         thread.start()
-        self._ready.wait()
         try:
+            self._ready.wait()
             for _ in self._jobs:
                 item = self._done.get()
                 if isinstance(item, BaseException):
                     raise item
                 yield item
                 self._call(self._room.release)
-        finally:
+        except BaseException:
             self._call(self._cancel)
+            raise
+        finally:
             thread.join(_JOIN_SECONDS)
 
     def _call(self, function: Callable[[], object]) -> None:
@@ -74,8 +77,9 @@ class Batch(Generic[Client, Job, Result]):
             self._loop.call_soon_threadsafe(function)
 
     def _cancel(self) -> None:
-        if self._main is not None:
-            self._main.cancel()
+        self._cancelled = True
+        if self._asking is not None:
+            self._asking.cancel()
 
     def _thread(self) -> None:
         try:
@@ -86,10 +90,18 @@ class Batch(Generic[Client, Job, Result]):
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._main = asyncio.current_task()
         self._ready.set()
+        async with self._connect() as client:
+            self._asking = asyncio.current_task()
+            try:
+                if not self._cancelled:
+                    await self._ask_all(client)
+            finally:
+                self._asking = None  # closing the connections must not be cancelled: it would leave sockets open
+
+    async def _ask_all(self, client: Client) -> None:
         waiting = iter(self._jobs)
-        async with self._connect() as client, asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             for _ in range(min(self._concurrency, len(self._jobs))):
                 group.create_task(self._work(client, waiting))
 

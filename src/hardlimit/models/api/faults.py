@@ -12,7 +12,7 @@ Kind = Literal["connect", "timeout", "dropped", "status", "unreadable", "request
 _LONGEST_MESSAGE = 300
 
 
-class Fault(Exception):
+class AttemptError(Exception):
     """One attempt failed.
 
     Args:
@@ -23,6 +23,9 @@ class Fault(Exception):
         again: whether another attempt may succeed.
         after: how many seconds the server asks to wait, or None.
     """
+
+    calls = 1
+    """How often the request was sent in all, once it is given up."""
 
     def __init__(
         self, reason: str, *, kind: Kind, status: int | None = None, again: bool = True, after: float | None = None
@@ -35,15 +38,15 @@ class Fault(Exception):
         self.after = after
 
 
-def wait_before(attempt: int, fault: Fault, patience: Patience, random: Random) -> float:
-    """Seconds to wait before attempt number `attempt` (the second is 2): exponential with jitter, never less than asked.
+def wait_before(attempt: int, fault: AttemptError, patience: Patience, random: Random) -> float:
+    """Seconds to wait before an attempt (the second is number 2): exponential with jitter, never less than asked.
 
     The jitter takes the wait to between half and all of its full length, so that many clients do not return at once.
 
     >>> patience = Patience(first_wait=1.0, longest_wait=5.0)
-    >>> 2.0 <= wait_before(3, Fault("busy", kind="status", status=503), patience, Random(0)) <= 4.0
+    >>> 1.0 <= wait_before(3, AttemptError("busy", kind="status", status=503), patience, Random(0)) <= 2.0
     True
-    >>> wait_before(2, Fault("busy", kind="status", status=429, after=7.0), patience, Random(0))
+    >>> wait_before(2, AttemptError("busy", kind="status", status=429, after=7.0), patience, Random(0))
     7.0
     """
     full = min(patience.longest_wait, patience.first_wait * 2.0 ** min(attempt - 2, 60))

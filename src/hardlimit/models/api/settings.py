@@ -8,6 +8,8 @@ from hardlimit.core import InvalidValueError, Usage, Value
 
 KEY_VARIABLES = ("HARDLIMIT_API_KEY", "OPENAI_API_KEY")
 
+_SECRET_LENGTH = 8
+
 
 class Key:
     """A secret that does not show itself: not in `repr`, `str` or JSON, and it can be struck from any text.
@@ -21,17 +23,17 @@ class Key:
     __slots__ = ("_secret",)
 
     def __init__(self, secret: str | None) -> None:
+        if secret is not None and not (secret.isascii() and secret.isprintable()):
+            raise InvalidValueError(
+                "The key holds a character that an HTTP header cannot carry. Set it again, without line breaks or "
+                "letters beyond ASCII."
+            )
         self._secret = secret
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Key":
         """Take the key from `HARDLIMIT_API_KEY`, else from `OPENAI_API_KEY`, else have none."""
         found = next((value for name in KEY_VARIABLES if (value := environment.get(name, "").strip())), None)
-        if found is not None and not (found.isascii() and found.isprintable()):
-            raise InvalidValueError(
-                f"The key in {' or '.join(KEY_VARIABLES)} holds a character that an HTTP header cannot carry. "
-                "Set it again, without quotes or line breaks."
-            )
         return cls(found)
 
     def headers(self) -> dict[str, str]:
@@ -39,8 +41,8 @@ class Key:
         return {} if self._secret is None else {"Authorization": f"Bearer {self._secret}"}
 
     def strike(self, text: str) -> str:
-        """Replace the key wherever it occurs in a text."""
-        return text if self._secret is None else text.replace(self._secret, "[key]")
+        """Replace the key wherever it occurs in a text; a word as short as `EMPTY` is a placeholder and no secret."""
+        return text.replace(self._secret, "[key]") if self._secret and len(self._secret) >= _SECRET_LENGTH else text
 
     def __repr__(self) -> str:
         return "Key(none)" if self._secret is None else "Key(hidden)"
@@ -101,9 +103,7 @@ class Patience(Value, frozen=True):
         super().__post_init__()
         positive = min(self.attempts, self.attempt_seconds, self.total_seconds, self.connect_seconds)
         if self.attempts < 1 or positive <= 0 or min(self.first_wait, self.longest_wait) < 0:
-            raise InvalidValueError(
-                f"Patience needs attempts >= 1, seconds > 0 and waits >= 0, got {self}."
-            )
+            raise InvalidValueError(f"Patience needs attempts >= 1, seconds > 0 and waits >= 0, got {self}.")
 
 
 class ApiSettings(Value, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from hardlimit.core import Generate, Generated, Message, Score, Scored, See, Usage
-from hardlimit.models.api.faults import Fault, one_line
+from hardlimit.models.api.faults import AttemptError, one_line
 
 OPTIONAL = frozenset({"logprobs", "seed", "stop", "top_p"})
 """Fields that can be left out when a server refuses them; stop texts are then cut off here."""
@@ -17,7 +17,7 @@ _LENGTH = frozenset({"length", "max_tokens"})
 _REFUSED = frozenset({"content_filter", "safety", "refusal"})
 _BROKEN = frozenset({"error", "abort", "cancelled"})
 _REFUSES = re.compile(
-    r"not (supported|permitted|allowed|accepted)|unsupported|unexpected|unknown|unrecognized|extra|invalid|only support",
+    r"not (supported|permitted|allowed|accepted)|unsupported|unexpected|unknown|unrecognized|extra|invalid",
     re.IGNORECASE,
 )
 Finish = Literal["stop", "length", "refused"]
@@ -74,7 +74,7 @@ class _Text(msgspec.Struct):
 class _Reply(msgspec.Struct):
     model: str | None = None
     usage: _Usage | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None
 
 
 class ChatReply(_Reply):
@@ -120,19 +120,21 @@ def read(content: bytes, kind: type[Read]) -> Read:
     >>> read(b"<html><body>Welcome", ChatReply)
     Traceback (most recent call last):
     ...
-    hardlimit.models.api.faults.Fault: the server sent a web page instead of JSON
+    hardlimit.models.api.faults.AttemptError: the server sent a web page instead of JSON
     """
     try:
         reply = msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if content.lstrip()[:1] == b"<":
-            raise Fault("the server sent a web page instead of JSON", kind="unreadable") from None
+            raise AttemptError("the server sent a web page instead of JSON", kind="unreadable") from None
         if isinstance(error, msgspec.ValidationError):
-            raise Fault(f"the server's JSON is not as agreed: {one_line(str(error))}", kind="unreadable") from None
+            raise AttemptError(
+                f"the server's JSON is not as agreed: {one_line(str(error))}", kind="unreadable"
+            ) from None
         what = "truncated" if "truncated" in str(error) else "malformed"
-        raise Fault(f"the server sent {what} JSON ({len(content)} bytes)", kind="unreadable") from None
-    if isinstance(reply, _Reply) and reply.error is not None and bytes(reply.error) != b"null":
-        raise Fault(f"the server reports an error: {error_message(content)}", kind="unreadable")
+        raise AttemptError(f"the server sent {what} JSON ({len(content)} bytes)", kind="unreadable") from None
+    if isinstance(reply, _Reply) and reply.error is not None:
+        raise AttemptError(f"the server reports an error: {error_message(content)}", kind="unreadable")
     return reply
 
 
@@ -188,7 +190,12 @@ def chat_body(model: str, ask: Generate) -> Body:
 
 def text_body(model: str, ask: Generate) -> Body:
     """Body of a completions request."""
-    return {"model": model, "prompt": plain(ask.messages), **_decoding(ask), **({"logprobs": 1} if ask.logprobs else {})}
+    return {
+        "model": model,
+        "prompt": plain(ask.messages),
+        **_decoding(ask),
+        **({"logprobs": 1} if ask.logprobs else {}),
+    }
 
 
 def _decoding(ask: Generate) -> Body:
@@ -213,7 +220,7 @@ def _data_url(image: bytes) -> str:
     kinds = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
     kind = next((kind for magic, kind in kinds.items() if image.startswith(magic)), None)
     if kind is None:
-        raise Fault("an image is neither a PNG nor a JPEG file", kind="request", again=False)
+        raise AttemptError("an image is neither a PNG nor a JPEG file", kind="request", again=False)
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
@@ -232,9 +239,9 @@ def plain(messages: Sequence[Message]) -> str:
 
 
 def chat_reply(reply: ChatReply, stop: Sequence[str], usage: Usage) -> Generated:
-    """Turn a chat reply into an answer, or raise the `Fault` in it."""
+    """Turn a chat reply into an answer, or raise the `AttemptError` in it."""
     if not reply.choices:
-        raise Fault("the server's answer has no choices", kind="unreadable")
+        raise AttemptError("the server's answer has no choices", kind="unreadable")
     turn = reply.choices[0]
     finish = _finish(turn.finish_reason)
     content = turn.message.content
@@ -247,9 +254,9 @@ def chat_reply(reply: ChatReply, stop: Sequence[str], usage: Usage) -> Generated
 
 
 def text_reply(reply: TextReply, stop: Sequence[str], usage: Usage) -> Generated:
-    """Turn a completions reply into an answer, or raise the `Fault` in it."""
+    """Turn a completions reply into an answer, or raise the `AttemptError` in it."""
     if not reply.choices:
-        raise Fault("the server's answer has no choices", kind="unreadable")
+        raise AttemptError("the server's answer has no choices", kind="unreadable")
     choice = reply.choices[0]
     columns = choice.logprobs or _Columns()
     pairs = list(zip(columns.tokens, columns.token_logprobs, strict=False))
@@ -258,7 +265,7 @@ def text_reply(reply: TextReply, stop: Sequence[str], usage: Usage) -> Generated
 
 def _finish(reason: str | None) -> Finish:
     if reason in _BROKEN:
-        raise Fault(f"the server broke the answer off ({reason})", kind="unreadable")
+        raise AttemptError(f"the server broke the answer off ({reason})", kind="unreadable")
     if reason in _LENGTH:
         return "length"
     return "refused" if reason in _REFUSED else "stop"
@@ -268,7 +275,7 @@ def _generated(
     text: str | None, finish: Finish, pairs: Sequence[tuple[str, float | None]], stop: Sequence[str], usage: Usage
 ) -> Generated:
     if text is None and finish == "stop":
-        raise Fault("the server's answer has no content", kind="unreadable")
+        raise AttemptError("the server's answer has no content", kind="unreadable")
     written = text or ""
     end = min((at for word in stop if word and (at := written.find(word)) >= 0), default=None)
     if end is not None:
@@ -293,31 +300,48 @@ def _covering(pairs: Sequence[tuple[str, float | None]], length: int) -> list[tu
 
 
 def score_reply(reply: TextReply, prompt: str, continuation: str, usage: Usage) -> Scored:
-    """Take the continuation's log-probabilities out of an echoed prompt, or raise the `Fault` in it.
+    """Take the continuation's log-probabilities out of an echoed prompt, or raise the `AttemptError` in it.
 
-    A token that begins in the prompt and ends in the continuation counts as the continuation's.
+    A token that begins in the prompt and ends in the continuation counts as the continuation's. Where the server names
+    no best token, `greedy` is False.
     """
     if not reply.choices:
-        raise Fault("the server's answer has no choices", kind="unreadable")
+        raise AttemptError("the server's answer has no choices", kind="unreadable")
     columns = reply.choices[0].logprobs
-    if columns is None or not columns.tokens or not columns.text_offset:
-        raise Fault("the server gives no log-probabilities of a prompt (echo)", kind="request", again=False)
-    start, end = len(prompt), len(prompt) + len(continuation)
-    numbers: list[float] = []
-    greedy = True
-    tops = columns.top_logprobs or [None] * len(columns.tokens)
-    for token, logprob, top, offset in zip(
-        columns.tokens, columns.token_logprobs, tops, columns.text_offset, strict=False
-    ):
-        if offset >= end or offset + len(token) <= start:
-            continue
-        if logprob is None:
-            raise Fault("the server left out a log-probability of the continuation", kind="unreadable", again=False)
-        numbers.append(min(logprob, 0.0))
-        greedy = greedy and logprob >= max((p for p in (top or {}).values() if p is not None), default=logprob)
-    if not numbers:
-        raise Fault("the server's echo does not hold the continuation", kind="unreadable", again=False)
-    return Scored(token_logprobs=tuple(numbers), greedy=greedy, usage=usage)
+    if columns is None or not columns.tokens or len(columns.tokens) != len(columns.token_logprobs):
+        raise AttemptError("the server gives no log-probabilities of a prompt (echo)", kind="request", again=False)
+    first, end = _stretch(columns, prompt, continuation)
+    numbers = [number for number in columns.token_logprobs[first:end] if number is not None]
+    if not numbers or len(numbers) != end - first:
+        raise AttemptError("the server's echo does not hold the whole continuation", kind="unreadable", again=False)
+    tops = (columns.top_logprobs or [])[first:end]
+    best = [max((p for p in (top or {}).values() if p is not None), default=0.0) for top in tops]
+    greedy = len(best) == len(numbers) and all(number >= top for number, top in zip(numbers, best, strict=True))
+    return Scored(token_logprobs=tuple(min(number, 0.0) for number in numbers), greedy=greedy, usage=usage)
+
+
+def _stretch(columns: _Columns, prompt: str, continuation: str) -> tuple[int, int]:
+    """Find which tokens are the continuation: `(first, last + 1)`.
+
+    The tokens' own text is counted from the end, where one generated token may follow, since some servers count a
+    start token's text in the offsets. Where tokens are pieces of characters, the offsets have to do.
+    """
+    written = prompt[-32:] + continuation
+    for generated in (1, 0):
+        end = len(columns.tokens) - generated
+        if "".join(columns.tokens[:end]).endswith(written):
+            first, missing = end, len(continuation)
+            while missing > 0:
+                first -= 1
+                missing -= len(columns.tokens[first])
+            return first, end
+    start, stop = len(prompt), len(prompt) + len(continuation)
+    inside = [
+        index
+        for index, (token, offset) in enumerate(zip(columns.tokens, columns.text_offset, strict=False))
+        if offset < stop and offset + len(token) > start
+    ]
+    return (inside[0], inside[-1] + 1) if inside else (0, 0)
 
 
 def usage_of(reply: ChatReply | TextReply, *, estimate: Usage) -> Usage:

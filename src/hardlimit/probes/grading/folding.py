@@ -72,9 +72,26 @@ def fold(text: str) -> str:
     return " ".join(words)
 
 
+_UNITS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+seventeen eighteen nineteen""".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+
+
+def number_words(number: int) -> str:
+    """Write a number from 0 to 99 in words.
+
+    >>> number_words(17), number_words(40), number_words(63)
+    ('seventeen', 'forty', 'sixty three')
+    """
+    if number < len(_UNITS):
+        return _UNITS[number]
+    tens, units = divmod(number, 10)
+    return _TENS[tens - 2] + (f" {_UNITS[units]}" if units else "")
+
+
 @lru_cache(maxsize=65_536)
 def spellings(name: str) -> tuple[str, ...]:
-    """Folded forms under which a name is recognised: without accents, umlauts written out, Saint also as St.
+    """Folded forms under which a name is recognised: without accents, umlauts written out, Saint also as St., numbers in words.
 
     >>> spellings("Zürich"), spellings("St. John's")
     (('zurich', 'zuerich'), ('st john', 'saint john'))
@@ -84,6 +101,8 @@ def spellings(name: str) -> tuple[str, ...]:
         written_out = written_out.replace(umlaut, letters)
     forms = [fold(name), fold(written_out)]
     forms += [re.sub(r"\bst\b", "saint", form) for form in forms] + [re.sub(r"\bsaint\b", "st", form) for form in forms]
+    if forms[0].isdecimal() and int(forms[0]) < 100:
+        forms.append(number_words(int(forms[0])))
     return tuple(form for form in dict.fromkeys(forms) if form)
 
 

@@ -5,23 +5,11 @@ from typing import Literal
 
 from hardlimit.core import Generated, Grade, Scored
 from hardlimit.probes.grading.cleaning import before_loop, clean, garbled
-from hardlimit.probes.grading.folding import Word, read_words
-from hardlimit.probes.grading.mentions import Known, Mention, concessive, find, lexicon, negated
-from hardlimit.probes.grading.phrases import Stance, guesses, stance
+from hardlimit.probes.grading.folding import read_words
+from hardlimit.probes.grading.mentions import Known
+from hardlimit.probes.grading.reading import Reading
 
 Finish = Literal["stop", "length", "refused", "error"]
-
-_FILLER = frozenset(
-    """a an the of in on at to for is are was were be it its this that these those answer question sure certainly course
-    yes no ok okay well let me think see i my you your here what which who where when how does do did name named called
-    and or also as by with from about please thank thanks great good would will can could may might should about hello
-    hi just so then there based given provided following final short one word sorry apologize apologies unfortunately
-    however but an though if any""".split()
-)
-_LINKS = frozenset({"or", "and", "either", "both", "maybe", "possibly", "perhaps", "also", "the", "a", "in", "is", "it", "vs"})
-_CORRECTIONS = frozenset({"wait", "actually", "correction", "rather", "sorry", "oops", "mean", "instead"})
-_ALTERNATIVES = frozenset({"alternatively", "another", "or"})
-_EXPLAINS = frozenset({"simply", "also", "known", "as", "formerly", "officially", "just", "more", "in", "to", "even", "so", "less", "other"})
 
 
 def grade_reply(
@@ -47,7 +35,7 @@ def grade_answer(
     question: str = "",
     exact: bool = False,
 ) -> tuple[Grade, str | None]:
-    """Grade a short free-text answer by rules.
+    """Grade a short free-text answer by rules, in time linear in its length.
 
     Args:
         text: what the model wrote.
@@ -84,116 +72,4 @@ def grade_answer(
     if not words:
         return (Grade.MALFORMED if every else unfinished), None
     known = Known(gold=tuple(gold), lures=tuple(lures), exact=exact and len(words) > 1)
-    return _Reading(words, known, question, open_end=finish == "length" and len(words) == len(every)).grade()
-
-
-class _Reading:
-    """One cleaned reply with everything the decision needs."""
-
-    def __init__(self, words: Sequence[Word], known: Known, question: str, *, open_end: bool) -> None:
-        self.words = words
-        self.known = known
-        self.open_end = open_end
-        asked = read_words(question)
-        self.asked = {word.text for word in asked}
-        self.clauses: dict[int, str] = {}
-        for word in words:
-            self.clauses[word.clause] = f"{self.clauses[word.clause]} {word.text}" if word.clause in self.clauses else word.text
-        self.stances = {index: stance(clause) for index, clause in self.clauses.items()}
-        echoed = {mention.name for mention in find(asked, known) if not mention.gold}
-        self.mentions = [mention for mention in find(words, known) if mention.name not in echoed]
-
-    def grade(self) -> tuple[Grade, str | None]:
-        denies = Stance.DENIAL in self.stances.values()
-        if not self.known.gold and denies:
-            return Grade.RIGHT, None
-        asserted = [mention for mention in self.mentions if self._asserts(mention)]
-        if asserted and self._cut_off(asserted[0]):
-            return Grade.TRUNCATED, None
-        if asserted:
-            return self._commit(asserted)
-        declined = self._declined()
-        if declined is Grade.ABSTAINED and not self.known.gold:
-            return Grade.RIGHT, None
-        if declined is not None:
-            return declined, None
-        return self._other_answer()
-
-    def _asserts(self, mention: Mention) -> bool:
-        if self.stances[mention.clause] is not Stance.NONE:
-            return False
-        return not negated(self.words, mention) and not concessive(self.words, mention)
-
-    def _cut_off(self, mention: Mention) -> bool:
-        """Whether the reply was cut inside what may have become a longer name (`Niger` of `Nigeria`)."""
-        if not self.open_end or mention.last != len(self.words):
-            return False
-        last = self.words[-1].text
-        return lexicon(self.known.gold).continues(last) or lexicon(self.known.lures).continues(last)
-
-    def _commit(self, asserted: list[Mention]) -> tuple[Grade, str | None]:
-        first = asserted[0]
-        for later in asserted[1:]:
-            if later.gold == first.gold and (first.gold or later.name == first.name):
-                continue
-            between = self.words[first.last : later.first]
-            texts = [word.text for word in between]
-            if _CORRECTIONS.intersection(texts):
-                first = later
-            elif set(texts) <= _LINKS or _ALTERNATIVES.intersection(texts[:2]):
-                return Grade.WRONG, f"{first.name} or {later.name}"
-        if first.gold and self._offers_unknown_alternative(first):
-            return Grade.WRONG, f"{first.name} or other"
-        return (Grade.RIGHT if first.gold else Grade.WRONG), first.name
-
-    def _offers_unknown_alternative(self, mention: Mention) -> bool:
-        """Whether `or` joins the answer to a name that no list holds."""
-        texts = [word.text for word in self.words]
-        after = texts[mention.last : mention.last + 2]
-        if len(after) == 2 and after[0] == "or":
-            index = mention.last + 1
-            is_known = any(other.gold and other.first == index for other in self.mentions)
-            return not is_known and self._names(index) and after[1] not in _EXPLAINS
-        before = texts[max(0, mention.first - 2) : mention.first]
-        if len(before) == 2 and before[1] == "or":
-            is_known = any(other.gold and other.last == mention.first - 1 for other in self.mentions)
-            return not is_known and self._names(mention.first - 2)
-        return False
-
-    def _names(self, index: int) -> bool:
-        """Whether a word looks like a name or a number that the question did not contain."""
-        word = self.words[index]
-        if word.text in self.asked or word.text in _FILLER:
-            return False
-        return word.written[:1].isupper() or word.written[:1].isdigit()
-
-    def _declined(self) -> Grade | None:
-        kinds = set(self.stances.values())
-        if Stance.POLICY in kinds:
-            return Grade.REFUSED
-        if kinds & {Stance.IGNORANCE, Stance.DENIAL}:
-            return None if self._guess_after() is not None else Grade.ABSTAINED
-        return Grade.REFUSED if Stance.REFUSAL in kinds else None
-
-    def _guess_after(self) -> str | None:
-        """The name that a guess beside an abstention puts forward, where there is one."""
-        for clause, text in self.clauses.items():
-            if self.stances[clause] is Stance.NONE and guesses(text):
-                for index, word in enumerate(self.words):
-                    if word.clause == clause and not word.opens and self._names(index):
-                        return word.written
-        return None
-
-    def _other_answer(self) -> tuple[Grade, str | None]:
-        """Decide on a reply that names no known answer: another answer, or none at all."""
-        guess = self._guess_after()
-        if guess is not None:
-            return Grade.WRONG, guess
-        content = [word for word in self.words if word.text not in _FILLER and word.text not in self.asked]
-        if self.open_end:
-            named = [word for index, word in enumerate(self.words[:-1]) if not word.opens and self._names(index)]
-            return (Grade.WRONG, named[0].written) if named else (Grade.TRUNCATED, None)
-        negative = any(mention for mention in self.mentions)
-        if not content and not negative:
-            return Grade.MALFORMED, None
-        return Grade.WRONG, " ".join(word.written for word in content[:6]) or self.mentions[0].name
+    return Reading(words, known, question, open_end=finish == "length" and len(words) == len(every)).grade()

@@ -12,6 +12,7 @@ _BEFORE = (("rather", "than"), ("instead", "of"), ("other", "than"), ("opposed",
            ("confuse", "with"), ("far", "from"), ("different", "from"))  # fmt: skip
 _CONCESSIVE = frozenset({"while", "although", "though", "whereas", "despite", "unlike"})
 _REACH = 6
+_OTHER_NAME_AFTER = frozenset({"ocean", "sea", "gulf", "speaking", "language"})
 
 
 class Mention(Value, frozen=True):
@@ -81,13 +82,13 @@ def find(words: Sequence[Word], known: Known) -> Iterator[Mention]:
     """Yield every mention of a known answer, left to right and without overlap.
 
     Of a gold answer and a lure at the same word the longer counts, and the gold answer when they are equal. A name
-    after `New` is another name: `New Jersey` is not Jersey.
+    after `New`, or before `Ocean` or `speaking`, is another name: `New Jersey`, `Indian Ocean`.
     """
     right, wrong = lexicon(known.gold), lexicon(known.lures)
     index = 0
     while index < len(words):
         hit, lure = right.at(words, index), wrong.at(words, index)
-        if index and words[index - 1].text == "new" and words[index - 1].written[0] == "N":
+        if _part_of_another_name(words, index):
             hit = lure = None
         if known.exact:
             hit, lure = _as_written(hit, words[index]), _as_written(lure, words[index])
@@ -100,6 +101,12 @@ def find(words: Sequence[Word], known: Known) -> Iterator[Mention]:
             name=best[0], gold=is_gold, first=index, last=index + best[1], clause=words[index].clause
         )
         index += best[1]
+
+
+def _part_of_another_name(words: Sequence[Word], index: int) -> bool:
+    if index and words[index - 1].text == "new" and words[index - 1].written[0] == "N":
+        return True
+    return index + 1 < len(words) and words[index + 1].text in _OTHER_NAME_AFTER
 
 
 def _as_written(hit: tuple[str, int] | None, word: Word) -> tuple[str, int] | None:

@@ -27,6 +27,7 @@ _STATED = {
     "animal": "The {x} is a kind of {answer}.",
 }
 _LURES = 3
+_FEWEST = 12
 
 
 def stated(sort: str, question: str, fact: Fact) -> str:
@@ -53,6 +54,26 @@ def decade(popularity: float) -> int:
     return math.floor(math.log10(popularity))
 
 
+def strata(family: Family) -> list[list[Fact]]:
+    """Facts by decade of popularity, rising; a decade of fewer than twelve facts is put with the one above it.
+
+    >>> [len(members) for members in strata("element")]
+    [28, 39, 35]
+    """
+    by_decade: dict[int, list[Fact]] = {}
+    for fact in facts(family):
+        by_decade.setdefault(decade(fact.popularity), []).append(fact)
+    groups: list[list[Fact]] = [[]]
+    for key in sorted(by_decade):
+        if len(groups[-1]) >= _FEWEST:
+            groups.append([])
+        groups[-1] += by_decade[key]
+    if len(groups) > 1 and len(groups[-1]) < _FEWEST:
+        sparse = groups.pop()
+        groups[-1] += sparse
+    return groups
+
+
 class ShortFacts(Value, frozen=True):
     """Short questions with one short answer, spread evenly over decades of popularity.
 
@@ -67,7 +88,7 @@ class ShortFacts(Value, frozen=True):
 
     family: Family = "city"
     setting: Setting = "plain"
-    name: ClassVar[str] = "short-facts"
+    name: ClassVar[str] = "hallucination.short_facts"
     version: ClassVar[int] = 1
     limit: ClassVar[Limit] = Limit.HALLUCINATION
     quantity: ClassVar[Quantity] = quantity.HALLUCINATION_RATE
@@ -91,13 +112,10 @@ class ShortFacts(Value, frozen=True):
 
     def _order(self, rng: np.random.Generator) -> Iterator[tuple[Fact, int]]:
         """Yield every fact once per wording: decades in turn, each in random order."""
-        strata: dict[int, list[Fact]] = {}
-        for fact in facts(self.family):
-            strata.setdefault(decade(fact.popularity), []).append(fact)
-        shuffled = {key: [strata[key][int(i)] for i in rng.permutation(len(strata[key]))] for key in sorted(strata)}
+        shuffled = [[members[int(i)] for i in rng.permutation(len(members))] for members in strata(self.family)]
         for shift in range(len(WORDINGS[self.family])):
-            for rank in range(max(map(len, shuffled.values()))):
-                for members in shuffled.values():
+            for rank in range(max(map(len, shuffled))):
+                for members in shuffled:
                     if rank < len(members):
                         yield members[rank], shift
 
@@ -136,9 +154,9 @@ class ShortFacts(Value, frozen=True):
 
     def grade(self, case: Case, reply: Generated | Scored) -> tuple[Grade, str | None]:
         """Grade by the family's whole vocabulary of answers; symbols by their capitals."""
-        known = case.lures if self.setting == "hidden" else vocabulary(ANSWERS[self.family])
+        known = () if self.setting == "hidden" else vocabulary(ANSWERS[self.family])
         return grade_reply(
-            reply, gold=case.gold, lures=known, question=asked_text(case), exact=self.family == "symbol"
+            reply, gold=case.gold, lures=known or case.lures, question=asked_text(case), exact=self.family == "symbol"
         )
 
     def controls(self) -> dict[str, "ShortFacts"]:

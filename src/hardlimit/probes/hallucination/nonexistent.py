@@ -11,7 +11,7 @@ from hardlimit.probes.grading import grade_reply
 from hardlimit.probes.hallucination.coining import coin_name
 from hardlimit.probes.hallucination.facts import Setting, hidden, stated
 from hardlimit.probes.hallucination.questions import ANSWERS, WORDINGS, Question, asked_text, word
-from hardlimit.probes.hallucination.world import Fact, facts, names, read_lines, vocabulary
+from hardlimit.probes.hallucination.world import CLASSES, Fact, countries, facts, names, read_lines, vocabulary
 
 Kind = Literal["city", "country", "element", "person", "book", "company", "medicine", "animal"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -46,8 +46,15 @@ def twins(kind: Kind) -> tuple[Fact, ...]:
         found = facts("symbol")
     else:
         rows = [row for row in read_lines("known.tsv") if row[0] == kind]
-        return tuple(Fact(subject=name, answers=names(answers), popularity=1.0) for _, name, answers in rows)
+        return tuple(Fact(subject=name, answers=_accepted(answers), popularity=1.0) for _, name, answers in rows)
     return tuple(fact for fact in found if fact.popularity >= _WELL_KNOWN[kind])
+
+
+def _accepted(answers: str) -> tuple[str, ...]:
+    """Accepted answers as the list gives them; a class of animals by all its words, a country by all its names."""
+    first = names(answers)[0]
+    whole = CLASSES.get(first, ()) or next((spelled for spelled in countries().values() if first in spelled), ())
+    return tuple(dict.fromkeys((*names(answers), *whole)))
 
 
 class NonExistent(Value, frozen=True):
@@ -67,7 +74,7 @@ class NonExistent(Value, frozen=True):
 
     kind: Kind = "city"
     setting: Setting = "plain"
-    name: ClassVar[str] = "non-existent"
+    name: ClassVar[str] = "hallucination.non_existent"
     version: ClassVar[int] = 1
     limit: ClassVar[Limit] = Limit.HALLUCINATION
     quantity: ClassVar[Quantity] = quantity.FALSE_ACCEPTANCE

@@ -69,14 +69,14 @@ ANSWERS = {
     "city": "country",
     "symbol": "symbol",
     "element": "element",
-    "past": "past",
+    "past": "open",
     "person": "country",
     "book": "open",
     "company": "country",
     "medicine": "open",
     "animal": "animal",
 }
-"""Which vocabulary holds the answers to a question of each sort."""
+"""Which vocabulary holds the answers to a question of each sort; past tenses are everyday words, which prove nothing."""
 
 
 class Question(Value, frozen=True):

@@ -20,6 +20,20 @@ _NOT_THE_METAL = frozenset({"lead"})
 """Elements whose name is mostly another word, so that its frequency is not the element's popularity."""
 
 
+CLASSES = {
+    "mammal": ("mammal", "mammals", "Mammalia"),
+    "bird": ("bird", "birds", "Aves"),
+    "reptile": ("reptile", "reptiles", "Reptilia", "snake", "snakes", "lizard", "lizards"),
+    "amphibian": ("amphibian", "amphibians", "Amphibia", "frog", "frogs", "salamander", "salamanders"),
+    "fish": ("fish", "fishes", "Pisces", "Actinopterygii", "Osteichthyes"),
+    "insect": ("insect", "insects", "Insecta"),
+    "spider": ("arachnid", "arachnids", "Arachnida", "spider", "spiders"),
+    "crustacean": ("crustacean", "crustaceans", "Crustacea"),
+    "mollusc": ("mollusc", "molluscs", "mollusk", "mollusks", "Mollusca"),
+}
+"""Classes of animals and the words for them."""
+
+
 class Fact(Value, frozen=True):
     """One short fact.
 
@@ -54,7 +68,13 @@ def names(field: str) -> tuple[str, ...]:
 @cache
 def countries() -> dict[str, tuple[str, ...]]:
     """Names of countries by ISO code, the one that stands in a sentence first."""
-    return {iso: (name, *names(others)) for iso, name, others, _ in read_lines("countries.tsv")}
+    return {iso: (name, *names(others)) for iso, name, others, *_ in read_lines("countries.tsv")}
+
+
+@cache
+def adjectives() -> dict[str, tuple[str, ...]]:
+    """Adjectives of countries by ISO code: `a German city` says where it is, though it names no country."""
+    return {iso: names(field) for iso, _, _, field, _ in read_lines("countries.tsv")}
 
 
 @cache
@@ -86,7 +106,7 @@ def facts(family: Family) -> tuple[Fact, ...]:
 
 
 def _capitals() -> Iterator[Fact]:
-    for iso, name, _, capitals in read_lines("countries.tsv"):
+    for iso, name, *_, capitals in read_lines("countries.tsv"):
         answers = names(capitals)
         told = any(contains(answer, name) or contains(name, answer) for answer in answers)
         if answers and not told:
@@ -95,7 +115,7 @@ def _capitals() -> Iterator[Fact]:
 
 def _cities() -> Iterator[Fact]:
     for iso, name, people in read_lines("cities.tsv.gz"):
-        yield Fact(subject=name, answers=countries()[iso], popularity=float(people))
+        yield Fact(subject=name, answers=(*countries()[iso], *adjectives()[iso]), popularity=float(people))
 
 
 def occurrences(word: str) -> float:
@@ -143,12 +163,11 @@ def vocabulary(answer_kind: str) -> tuple[str, ...]:
         return tuple(name for spelled in countries().values() for name in spelled)
     if answer_kind == "capital":
         return tuple(name for *_, capitals in read_lines("countries.tsv") for name in names(capitals))
-    if answer_kind in ("symbol", "element", "past"):
-        found = facts("symbol" if answer_kind == "symbol" else "element" if answer_kind == "element" else "past")
+    if answer_kind in ("symbol", "element"):
+        found = facts("symbol") if answer_kind == "symbol" else facts("element")
         return tuple(name for fact in found for name in fact.answers)
     if answer_kind == "animal":
-        return ("mammal", "mammals", "bird", "birds", "reptile", "reptiles", "amphibian", "amphibians", "fish", "insect",
-                "insects", "arachnid", "crustacean", "mollusc", "mollusk")  # fmt: skip
+        return tuple(name for spelled in CLASSES.values() for name in spelled)
     if answer_kind == "open":
         return ()
     raise InvalidValueError(f"No vocabulary of answers is kept for {answer_kind!r}.")

@@ -2,9 +2,9 @@
 
 from hardlimit.core import Interval, Measurement, Point
 from hardlimit.report import numbers
-from hardlimit.report.charts.generic import claim_lines, described, log_lengths, positive, value_axis
-from hardlimit.report.charts.marks import Axis, Band, Grid, Line, Plot, curves, heat, names, row
-from hardlimit.report.charts.picture import Drawer, Picture, Row, Scene
+from hardlimit.report.charts.generic import claim_lines, described, log_lengths, positive, powers, value_axis
+from hardlimit.report.charts.marks import Axis, Band, Grid, Line, Plot, cell, curves, heat, names, row
+from hardlimit.report.charts.picture import Drawer, Picture, Scene
 
 MOST_MAPS = 6
 
@@ -70,28 +70,18 @@ def accuracy_by_depth(scene: Scene) -> tuple[Picture, ...]:
 
 
 def _depth_map(measurement: Measurement, variant: str, points: list[Point]) -> Picture:
-    made = []
-    for point in points:
-        depth, length = point.at["depth"], point.at["length"]
-        cell = row(point, measurement.quantity, x=float(length))
-        cell |= {
-            "y": float(depth),
-            "v": point.estimate.value,
-            "cell": f"{100 * point.estimate.value:.0f}",
-            "length": numbers.scalar(length),
-            "depth": f"{float(depth):.0%}",
-        }
-        made.append(cell)
+    rows = tuple(
+        cell(point, measurement.quantity, x=float(point.at["length"]), y=float(point.at["depth"])) for point in points
+    )
     grid = Grid(
-        rows=tuple(made),
-        x="context length (tokens)",
-        y="depth of the needle",
+        rows=rows,
+        x=("context length (tokens)", ","),
+        y=("depth of the needle", ".0%"),
         top=1.0,
         meaning="accuracy, %",
         ends=("0", "100"),
-        height=44 * len({each["y"] for each in made}),
-        keys={"tokens": "length", "depth": "depth"},
-        y_format=".0%",
+        height=44 * len({each["y"] for each in rows}),
+        written=True,
     )
     return heat(grid, title=variant, description=described(measurement, f"accuracy by depth and length, {variant}"))
 
@@ -130,28 +120,19 @@ def needle_weight(scene: Scene) -> tuple[Picture, ...]:
     top = max((point.estimate.value for point in measurement.points), default=0.0) or 1.0
     maps = []
     for length in lengths:
-        made = []
-        for point in measurement.points:
-            if numbers.scalar(point.at["length"]) != length:
-                continue
-            layer, head = point.at["layer"], point.at["head"]
-            cell: Row = row(point, measurement.quantity, x=float(head))
-            cell |= {
-                "y": layer,
-                "v": point.estimate.value,
-                "layer": numbers.scalar(layer),
-                "head": numbers.scalar(head),
-            }
-            made.append(cell)
+        rows = tuple(
+            cell(point, measurement.quantity, x=float(point.at["head"]), y=float(point.at["layer"]))
+            for point in measurement.points
+            if numbers.scalar(point.at["length"]) == length
+        )
         grid = Grid(
-            rows=tuple(made),
-            x="head",
-            y="layer",
+            rows=rows,
+            x=("head", ","),
+            y=("layer", ","),
             top=top,
-            meaning="attention weight on the needle",
+            meaning="weight",
             ends=("0%", numbers.percent(top)),
-            height=max(80, 11 * len({each["y"] for each in made})),
-            keys={"layer": "layer", "head": "head"},
+            height=max(80, 11 * len({each["y"] for each in rows})),
         )
         what = f"needle attention by layer and head at {length} tokens"
         maps.append(heat(grid, title=f"{length} tokens", description=described(measurement, what)))
@@ -169,11 +150,14 @@ def kv_bytes(scene: Scene) -> tuple[Picture, ...]:
     if scene.window is not None:
         window = (Line(kind="threshold", label=f"the model's window: {scene.window:,} tokens", x=float(scene.window)),)
     values = tuple(point.estimate.value for point in measurement.points)
+    size, unit = next(((s, u) for s, u in numbers.BINARY if max(values) >= s), (1, "bytes"))
     plot = Plot(
         rows=made,
         series=("",),
         x=log_lengths("context length (tokens, log scale)", measurement.points),
-        y=Axis(title="bytes (log scale)", log=positive(values), format="~s"),
+        y=Axis(
+            title="size (log scale)", log=positive(values), ticks=powers(2, values, every=2), unit=(float(size), unit)
+        ),
         lines=window + claim_lines(scene),
         keys={"tokens": "length"},
         height=240,

@@ -1,5 +1,7 @@
 """Charts for any measurement, known or not: what its claims add, and a picture where its points have one axis."""
 
+import math
+
 from hardlimit.core import Measurement, Point, Quantity
 from hardlimit.report import numbers
 from hardlimit.report.charts.marks import Axis, Line, Plot, curves, dots, row
@@ -8,11 +10,19 @@ from hardlimit.report.charts.picture import Picture, Scene, is_number
 MOST_SERIES = 12
 """Beyond this many lines a chart is a tangle, and the table reads better."""
 
+MOST_TICKS = 12
+FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def share(title: str) -> Axis:
+    """Make an axis from 0% to 100%."""
+    return Axis(title=title, domain=(0.0, 1.0), ticks=FIFTHS, format=".0%")
+
 
 def value_axis(quantity: Quantity) -> Axis:
     """The axis of a quantity's values: a probability's runs from 0% to 100%."""
     if quantity.unit == "probability":
-        return Axis(title=quantity.name, domain=(0.0, 1.0), format=".0%")
+        return share(quantity.name)
     unit = "" if quantity.unit in {"ratio", "exponent", "score"} else f" ({quantity.unit})"
     return Axis(title=quantity.name + unit, format="~s" if quantity.unit in numbers.COUNTS else "")
 
@@ -38,6 +48,18 @@ def claim_lines(scene: Scene) -> tuple[Line, ...]:
 def positive(values: tuple[float, ...]) -> bool:
     """Whether a logarithmic axis can show all of them."""
     return bool(values) and min(values) > 0
+
+
+def powers(base: int, values: tuple[float, ...], *, every: int = 1) -> tuple[float, ...]:
+    """Return the powers of a base that lie within a factor `base` of the values, for the labels of a log axis.
+
+    >>> powers(10, (300.0, 20000.0))
+    (100.0, 1000.0, 10000.0, 100000.0)
+    """
+    if not positive(values):
+        return ()
+    first, last = math.floor(math.log(min(values), base)), math.ceil(math.log(max(values), base))
+    return tuple(float(base**power) for power in range(first, last + 1) if power % every == 0)
 
 
 def log_lengths(title: str, points: tuple[Point, ...], key: str = "length") -> Axis:
@@ -99,10 +121,12 @@ def _curve(scene: Scene, x: str, named: list[str]) -> tuple[Picture, ...]:
         row(point, measurement.quantity, x=float(point.at[x]), s=series.index(label), k0=point.at[x], k1=label)
         for point, label in zip(measurement.points, labels, strict=True)
     )
+    places = sorted({float(point.at[x]) for point in measurement.points})
+    whole = len(places) <= MOST_TICKS and all(place.is_integer() for place in places)
     plot = Plot(
         rows=made,
         series=series,
-        x=Axis(title=x),
+        x=Axis(title=x, ticks=tuple(places) if whole else (), format="," if whole else ""),
         y=value_axis(measurement.quantity),
         lines=claim_lines(scene),
         keys={x: "k0"} | ({" · ".join(named): "k1"} if named else {}),

@@ -3,14 +3,9 @@
 from hardlimit.core import Point
 from hardlimit.core.quantity import ACCURACY
 from hardlimit.report import numbers
-from hardlimit.report.charts.generic import category_dots, claim_lines, described, positive, value_axis
+from hardlimit.report.charts.generic import category_dots, claim_lines, described, positive, powers, share, value_axis
 from hardlimit.report.charts.marks import Axis, Line, Plot, curves, names, row
 from hardlimit.report.charts.picture import Drawer, Picture, Row, Scene
-
-
-def share(title: str) -> Axis:
-    """An axis from 0% to 100%."""
-    return Axis(title=title, domain=(0.0, 1.0), format=".0%")
 
 
 def facts(scene: Scene) -> tuple[Picture, ...]:
@@ -31,7 +26,7 @@ def accuracy_by_popularity(scene: Scene) -> tuple[Picture, ...]:
     plot = Plot(
         rows=made,
         series=families,
-        x=Axis(title="popularity (log scale)", log=positive(popularity), format="~s"),
+        x=Axis(title="popularity (log scale)", log=positive(popularity), ticks=powers(10, popularity), format="~s"),
         y=value_axis(measurement.quantity),
         lines=claim_lines(scene),
         keys={"family": "series", "decade": "decade", "popularity": "at"},

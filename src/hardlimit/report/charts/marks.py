@@ -8,7 +8,7 @@ from typing import Any, Literal
 from hardlimit.core import Point, Quantity, Scalar, Value
 from hardlimit.report import numbers
 from hardlimit.report.charts.picture import Key, Picture, Row, Spec
-from hardlimit.report.charts.theme import RAMP, RAMP_TURNS_AT, colours, dashes, ramp, shapes
+from hardlimit.report.charts.theme import RAMP, RAMP_TURNS_AT, STYLES, colours, dashes, ramp, shapes
 
 FADED = 0.12
 CHOSEN = "chosen"
@@ -24,6 +24,7 @@ class Axis(Value, frozen=True):
         domain: its ends, or None to fit the data.
         ticks: where to put labels, or nothing to leave that to Vega.
         format: a d3 number format for the labels.
+        unit: divisor and name of a unit that the labels are written in, such as `(1048576, "MiB")`.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Axis(Value, frozen=True):
     domain: tuple[float, float] | None = None
     ticks: tuple[float, ...] = ()
     format: str = ""
+    unit: tuple[float, str] | None = None
 
 
 class Line(Value, frozen=True):
@@ -139,7 +141,7 @@ def dots(plot: Plot, *, title: str = "", description: str) -> Picture:
     bare = {"labelLimit": 180, "grid": False, "ticks": False, "domain": False}
     category = {"field": "x", "type": "nominal", "title": None, "sort": order, "axis": bare}
     rules = [
-        {"data": {"values": [{"y": line.y}]}} | _mark("rule", style=line.kind) | {"encoding": {"x": along}}
+        {"data": {"values": [{"y": line.y}]}} | _mark("rule", **STYLES[line.kind]) | {"encoding": {"x": along}}
         for line in plot.lines
     ]
     whisker = {"x": along | {"field": "low"}, "x2": {"field": "high"}}
@@ -164,26 +166,30 @@ class Grid(Value, frozen=True):
     """A heat map before it becomes a specification.
 
     Args:
-        rows: the data; `x` and `y` are the cell, `v` its value, `cell` the text written into it (or none).
-        x: title of the horizontal axis.
-        y: title of the vertical axis.
+        rows: the data, as `cell` makes them.
+        x: title and d3 number format of the horizontal axis.
+        y: title and d3 number format of the vertical axis.
         top: the value of the darkest step; the palest is 0.
         meaning: what the colour shows.
         ends: texts at the two ends of the colour scale.
         height: of the whole map, in pixels.
-        keys: tooltip entries before the estimate.
-        y_format: a d3 number format for the vertical axis.
+        written: whether each cell has its value written into it, in percent.
     """
 
     rows: tuple[Row, ...]
-    x: str
-    y: str
+    x: tuple[str, str]
+    y: tuple[str, str]
     top: float
     meaning: str
     ends: tuple[str, str]
     height: int
-    keys: dict[str, str] = {}
-    y_format: str = ""
+    written: bool = False
+
+
+def cell(point: Point, quantity: Quantity, *, x: float, y: float) -> Row:
+    """Make the data of one cell of a heat map."""
+    made = row(point, quantity, x=x)
+    return {key: made[key] for key in ("shown", "interval", "n", "artefacts")} | {"x": x, "y": y, "v": made["y"]}
 
 
 def heat(grid: Grid, *, title: str = "", description: str) -> Picture:
@@ -194,15 +200,18 @@ def heat(grid: Grid, *, title: str = "", description: str) -> Picture:
         "legend": None,
         "scale": {"type": "quantize", "domain": [0, grid.top], "range": ramp()},
     }
+    where = [_number(field, title=title, format=form) for field, (title, form) in (("x", grid.x), ("y", grid.y))]
     cells = _mark("rect", stroke="var(--card)", strokeWidth=1)
-    layers = [cells | {"encoding": {"color": colour, "tooltip": _tooltip(grid.keys)}}]
-    if any("cell" in each for each in grid.rows):
+    layers = [cells | {"encoding": {"color": colour, "tooltip": where + _tooltip({})}}]
+    if grid.written:
         dark = {"test": f"datum.v >= {grid.top * RAMP_TURNS_AT / RAMP}", "value": "var(--on-ramp-high)"}
-        text = {"text": {"field": "cell"}, "color": {"condition": dark, "value": "var(--on-ramp-low)"}}
-        layers.append(_mark("text", fontSize=12) | {"encoding": text})
+        color = {"condition": dark, "value": "var(--on-ramp-low)"}
+        text = {"text": _number("percent", title="", format=".0f"), "color": color}
+        share = {"transform": [{"calculate": "100 * datum.v", "as": "percent"}]}
+        layers.append(share | _mark("text", fontSize=12) | {"encoding": text})
     spec = _layered(layers, height=grid.height) | {
         "data": {"values": list(grid.rows)},
-        "encoding": {"x": _cells(grid, "x", grid.x), "y": _cells(grid, "y", grid.y)},
+        "encoding": {"x": _cells(grid, "x", *grid.x), "y": _cells(grid, "y", *grid.y)},
     }
     legend = Key(kind="ramp", label=grid.meaning, low=grid.ends[0], high=grid.ends[1])
     return Picture(title=title, description=description, spec=spec, legend=(legend,))
@@ -218,7 +227,7 @@ def _mark(kind: str, **options: Any) -> Spec:
 
 def _channel(field: str, axis: Axis, *, reaching: tuple[float, ...] = (), **labels: Any) -> Spec:
     """Encode a numeric axis; its domain is the given one, else reaches a little beyond `reaching`, else Vega's."""
-    scale: Spec = {"type": "log" if axis.log else "linear", "zero": False}
+    scale: Spec = {"type": "log"} if axis.log else {"type": "linear", "zero": False}
     if axis.domain is not None:
         scale |= {"domain": list(axis.domain), "nice": False}
     elif reaching:
@@ -228,6 +237,9 @@ def _channel(field: str, axis: Axis, *, reaching: tuple[float, ...] = (), **labe
         labels["values"] = list(axis.ticks)
     if axis.format:
         labels["format"] = axis.format
+    if axis.unit is not None:
+        divisor, name = axis.unit
+        labels["labelExpr"] = f"format(datum.value / {divisor}, ',~r') + ' {name}'"
     return {"field": field, "type": "quantitative", "title": axis.title, "scale": scale, "axis": labels}
 
 
@@ -238,14 +250,16 @@ def _padded(low: float, high: float, *, log: bool) -> list[float]:
     return [low - pad, high + pad]
 
 
-def _cells(grid: Grid, side: str, title: str) -> Spec:
+def _cells(grid: Grid, side: str, title: str, form: str) -> Spec:
     values = sorted({each[side] for each in grid.rows})
-    axis: Spec = {"labelOverlap": "greedy", "grid": False, "ticks": False, "domain": False}
+    axis: Spec = {"labelOverlap": "greedy", "grid": False, "ticks": False, "domain": False, "format": form}
     if side == "x":
-        axis |= {"labelAngle": 0, "format": ","}
-    elif grid.y_format:
-        axis["format"] = grid.y_format
+        axis["labelAngle"] = 0
     return {"field": side, "type": "ordinal", "title": title, "sort": values, "axis": axis}
+
+
+def _number(field: str, *, title: str, format: str) -> Spec:
+    return {"field": field, "type": "quantitative", "title": title, "format": format}
 
 
 def _xs(plot: Plot) -> tuple[float, ...]:
@@ -265,7 +279,7 @@ def _tooltip(keys: dict[str, str]) -> list[Spec]:
     texts = keys | {"estimate": "shown", "interval": "interval"}
     counts = ("n", "artefacts")
     return [{"field": field, "type": "nominal", "title": heading} for heading, field in texts.items()] + [
-        {"field": field, "type": "quantitative", "title": field, "format": ","} for field in counts
+        _number(field, title=field, format=",") for field in counts
     ]
 
 
@@ -276,7 +290,7 @@ def _band(band: Band, x: Spec) -> Spec:
     stop = {"field": "x2"} if band.high is not None else {"value": "width"}
     return {
         "data": {"values": [ends]},
-        **_mark("rect", style="band", clip=True),
+        **_mark("rect", **STYLES["band"], clip=True),
         "encoding": {"x": start, "x2": stop},
     }
 
@@ -284,10 +298,14 @@ def _band(band: Band, x: Spec) -> Spec:
 def _overlay(line: Line, x: Spec, y: Spec) -> Spec:
     if line.points:
         values: list[Row] = [{"x": at, "y": value} for at, value in line.points]
-        return {"data": {"values": values}, **_mark("line", style=line.kind, clip=True), "encoding": {"x": x, "y": y}}
+        return {
+            "data": {"values": values},
+            **_mark("line", **STYLES[line.kind], clip=True),
+            "encoding": {"x": x, "y": y},
+        }
     field, channel = ("x", x) if line.x is not None else ("y", y)
     where = {"values": [{field: line.x if line.x is not None else line.y}]}
-    return {"data": where, **_mark("rule", style=line.kind, clip=True), "encoding": {field: channel}}
+    return {"data": where, **_mark("rule", **STYLES[line.kind], clip=True), "encoding": {field: channel}}
 
 
 def _legend(plot: Plot) -> tuple[Key, ...]:

@@ -35,12 +35,14 @@ CONFIG: dict[str, Any] = {
     },
     "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "start", "titleY": -12, "domain": False},
     "axisX": {"grid": False},
-    "style": {
-        "theory": {"stroke": "var(--theory)", "strokeWidth": 2.5, "strokeDash": [2, 3]},
-        "threshold": {"stroke": "var(--threshold)", "strokeWidth": 1.5, "strokeDash": [8, 4]},
-        "band": {"fill": "var(--band)", "stroke": None},
-    },
 }
+
+STYLES: dict[str, dict[str, Any]] = {
+    "theory": {"color": "var(--theory)", "strokeWidth": 2.5, "strokeDash": [2, 3]},
+    "threshold": {"color": "var(--threshold)", "strokeWidth": 1.5, "strokeDash": [8, 4]},
+    "band": {"color": "var(--band)"},
+}
+"""What is not measured: a claim's curve or bound, a threshold, a marked stretch."""
 
 
 def colours(series: int) -> list[str]:

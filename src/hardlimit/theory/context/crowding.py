@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
 
 from hardlimit.core import Bound, Effect, Limit, Resource, Shape, Source, Statement, Status, Verdict
 from hardlimit.core.quantity import NEEDLE_MARGIN, NEEDLE_SCORE
 from hardlimit.theory.bounding import exactly
 from hardlimit.theory.domain import Numbers, number, plain, vector, whole, within
+from hardlimit.theory.extremes import median_of_largest, typical_largest
 from hardlimit.theory.sources import derived, paper
 
 CTX_4 = Statement(
@@ -69,7 +69,7 @@ def critical_sigma(keys: ArrayLike) -> Numbers:
     >>> round(critical_sigma(100_000), 4)
     4.7985
     """
-    return plain(np.sqrt(2 * np.log(within("keys", keys, "[2, ∞)"))))
+    return typical_largest(within("keys", keys, "[2, ∞)"))
 
 
 def regime(keys: float, sigma: float) -> Literal["crowded", "frozen"]:
@@ -98,7 +98,7 @@ def soft_threshold(keys: ArrayLike, sigma: ArrayLike) -> Numbers:
     12.0129
     """
     n, s = within("keys", keys, "[2, ∞)"), within("sigma", sigma, "[0, ∞)")
-    critical = np.sqrt(2 * np.log(n))
+    critical = np.asarray(typical_largest(n))
     return plain(np.where(s < critical, np.log(n) + s**2 / 2, s * critical))
 
 
@@ -119,7 +119,7 @@ def hard_threshold(keys: ArrayLike, sigma: ArrayLike) -> Numbers:
     4.346
     """
     n, s = within("keys", keys, "[1, ∞)"), within("sigma", sigma, "[0, ∞)")
-    return plain(-s * ndtri(-np.expm1(-math.log(2) / n)))
+    return plain(s * np.asarray(median_of_largest(n)))
 
 
 def hard_threshold_asymptotic(keys: ArrayLike, sigma: ArrayLike) -> Numbers:

@@ -43,15 +43,15 @@ CTX_3 = Statement(
         paper("Lemma 4, Cor. 1"),
     ),
     silent_on=(
-        "It does not say that training cannot supply the margin: logits that grow with ln N keep a needle with a fixed "
-        "gap sharp. What binds is log-sum-exp of the distractors, not N itself. It says nothing about what a model "
-        "does with weight that it spreads over several heads and layers."
+        "It does not say that training cannot supply the margin: logits that grow with ln N keep a needle with a "
+        "fixed gap sharp. What binds is log-sum-exp of the distractors, not N itself. It says nothing about what a "
+        "model does with weight that it spreads over several heads and layers."
     ),
     falsified_by="A softmax row whose needle weight lies outside the interval for its measured spread.",
     paper=(
         "The paper's Θ(ln N) is right. Its conclusion that training cannot supply the margin is not: multiplying "
-        "logits by β·ln N removes the effect for a needle with fixed gap c when β·c ≥ 1. For picking the maximum among "
-        "continuous keys it does not, since the top-two gap itself shrinks like 1/N."
+        "logits by β·ln N removes the effect for a needle with fixed gap c when β·c ≥ 1. For picking the maximum "
+        "among continuous keys it does not, since the top-two gap itself shrinks like 1/N."
     ),
     effects=(
         Effect(resource=Resource.PARAMETERS, verdict=Verdict.CANNOT_PROGRESS, when="at a fixed spread of the logits"),

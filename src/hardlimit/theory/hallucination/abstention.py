@@ -18,9 +18,9 @@ HALL_10 = Statement(
     limit=Limit.HALLUCINATION,
     status=Status.PROVED,
     says=(
-        "If a wrong answer costs t/(1−t) points, a right one earns 1 and abstaining 0, answering pays exactly when the "
-        "answer is right with probability at least t. Grading that gives nothing for abstaining and takes nothing for "
-        "errors (t = 0) therefore rewards guessing, however small the confidence."
+        "If a wrong answer costs t/(1−t) points, a right one earns 1 and abstaining 0, answering pays exactly when "
+        "the answer is right with probability at least t. Grading that gives nothing for abstaining and takes "
+        "nothing for errors (t = 0) therefore rewards guessing, however small the confidence."
     ),
     formula=(
         "score = right − t/(1−t) · wrong\n"

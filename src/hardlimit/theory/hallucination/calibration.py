@@ -32,14 +32,18 @@ HALL_6 = Statement(
         "large Mis, and the bound is then empty: it does not say that hallucination cannot be avoided, but that it "
         "cannot be avoided without giving up calibration."
     ),
-    falsified_by="A generator of regular, sparse facts whose hallucination rate is below the bound in a share > δ of runs.",
+    falsified_by=(
+        "A generator of regular, sparse facts whose hallucination rate is below the bound in a share > δ of runs."
+    ),
     paper="The paper speaks of coverage and noise floors; this is the theorem that those paragraphs need.",
     effects=(
         Effect(resource=Resource.PARAMETERS, verdict=Verdict.CANNOT_PROGRESS, when="below MF − Mis"),
         Effect(resource=Resource.DATA, verdict=Verdict.HELPS, when="through fewer facts seen once"),
         Effect(resource=Resource.ABSTENTION, verdict=Verdict.HELPS, when="it raises Mis"),
     ),
-    worked="MF = 0.20, Mis = 0.05, s = 20, δ = 0.01: a million facts force 14.4 % hallucination, 1,700 facts nothing.",
+    worked=(
+        "MF = 0.20, Mis = 0.05, s = 20, δ = 0.01: a million facts force 14.4 % hallucination, 1,700 facts nothing."
+    ),
     probe="hallucination.facts",
 )
 

@@ -60,8 +60,8 @@ HALL_1 = Statement(
     ),
     falsified_by="A listed model that agrees with the constructed target on every input.",
     paper=(
-        "The paper's theorem is right as mathematics; its summaries leave out that the models must be total and listed "
-        "by one program, and that the target comes after the list."
+        "The paper's theorem is right as mathematics; its summaries leave out that the models must be total and "
+        "listed by one program, and that the target comes after the list."
     ),
     effects=(
         Effect(

@@ -36,8 +36,8 @@ HALL_2 = Statement(
     limit=Limit.HALLUCINATION,
     status=Status.CORRECTED,
     says=(
-        "Whatever computable system answers an undecidable question such as 'does this program halt?', it is wrong on "
-        "infinitely many inputs or declines infinitely many. Simulating for t steps and saying 'I don't know' "
+        "Whatever computable system answers an undecidable question such as 'does this program halt?', it is wrong "
+        "on infinitely many inputs or declines infinitely many. Simulating for t steps and saying 'I don't know' "
         "afterwards is never wrong, and declines less the larger t is."
     ),
     formula=(
@@ -58,8 +58,8 @@ HALL_2 = Statement(
     ),
     falsified_by="A predictor that is right about the program built from it, or a machine count that differs.",
     paper=(
-        "The paper's theorem holds for answerers that never abstain. In general it is errors together with abstentions "
-        "that are infinite."
+        "The paper's theorem holds for answerers that never abstain. In general it is errors together with "
+        "abstentions that are infinite."
     ),
     effects=(
         Effect(
@@ -315,9 +315,10 @@ def refute(predictor: Callable[[Program], bool | None], lines: int = 100_000) ->
 
     def says() -> bool | None:
         try:
-            return clocked(lambda: predictor(contrary), lines)[1]
+            answer: bool | None = clocked(lambda: predictor(contrary), lines)[1]
         except Exception:  # noqa: BLE001 a predictor of the caller's may fail in any way; then it did not answer
             return None
+        return answer
 
     def contrary() -> None:
         if says() is True:

@@ -51,8 +51,8 @@ HALL_9 = Statement(
         "infinite law does not exist and finite sums must be used."
     ),
     falsified_by=(
-        "A corpus with known frequencies whose accuracy by frequency is not a function of expected exposures, or whose "
-        "error falls with another exponent than 1 − 1/a."
+        "A corpus with known frequencies whose accuracy by frequency is not a function of expected exposures, or "
+        "whose error falls with another exponent than 1 − 1/a."
     ),
     paper=(
         "The paper's n = Ω((m/ε²)·log(m/δ)) has the order for noisy coins with gap ε, and its argument shows that so "

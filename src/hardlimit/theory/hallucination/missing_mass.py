@@ -18,8 +18,8 @@ HALL_5 = Statement(
     status=Status.PROVED,
     says=(
         "The chance that the next fact asked about never occurred in the training data is close to the share of "
-        "training facts that occurred exactly once. A model cannot know such facts; it can only abstain, look them up, "
-        "or guess."
+        "training facts that occurred exactly once. A model cannot know such facts; it can only abstain, look them "
+        "up, or guess."
     ),
     formula=(
         "G = N₁ / n   (facts seen once / facts seen),   E[Gₙ] = E[Mₙ₋₁]\n"
@@ -35,8 +35,8 @@ HALL_5 = Statement(
         Source(title="Berend & Kontorovich, On the concentration of the missing mass (2013)", locator="Thm 1"),
     ),
     silent_on=(
-        "It bounds what is unseen, not what is wrong: a model that abstains on unseen facts errs on none of them, and "
-        "one that guesses well on structured facts may be right on many."
+        "It bounds what is unseen, not what is wrong: a model that abstains on unseen facts errs on none of them, "
+        "and one that guesses well on structured facts may be right on many."
     ),
     falsified_by="Independent draws whose true missing mass leaves the interval more often than δ.",
     paper="The paper speaks of incomplete coverage ρ → 0 without a law; this is the law.",
@@ -50,7 +50,9 @@ HALL_5 = Statement(
         Effect(resource=Resource.RETRIEVAL, verdict=Verdict.HELPS, when="the unseen facts are in the index"),
         Effect(resource=Resource.ABSTENTION, verdict=Verdict.HELPS, when="unseen facts are recognised"),
     ),
-    worked="100,000 draws from Zipf(1) over 100,000 facts: missing mass 0.165, known to ±0.016 from the counts alone.",
+    worked=(
+        "100,000 draws from Zipf(1) over 100,000 facts: missing mass 0.165, known to ±0.016 from the counts alone."
+    ),
     probe="hallucination.facts",
 )
 

@@ -1,7 +1,7 @@
 """HALL-11: creativity and factuality trade along a line exactly when novelty cannot be verified."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
 from hardlimit.core import Bound, Effect, InvalidValueError, Limit, Resource, Source, Statement, Status, Value, Verdict
@@ -42,8 +42,8 @@ HALL_11 = Statement(
     ),
     falsified_by="A generator without information about validity whose A + (1 − ρ)·C differs from 1 on average.",
     paper=(
-        "The paper states A + αC = κ as an assumption. Under exchangeability it is a theorem with α = 1 − ρ and κ = 1; "
-        "beyond it, it is false (PAPER-CREATIVITY-LINE)."
+        "The paper states A + αC = κ as an assumption. Under exchangeability it is a theorem with α = 1 − ρ and κ = "
+        "1; beyond it, it is false (PAPER-CREATIVITY-LINE)."
     ),
     effects=(
         Effect(
@@ -53,7 +53,9 @@ HALL_11 = Statement(
         Effect(resource=Resource.VERIFIER, verdict=Verdict.HELPS, when="it tells valid from invalid novelty"),
         Effect(resource=Resource.RETRIEVAL, verdict=Verdict.HELPS, when="it grounds what is new"),
     ),
-    worked="|U| = 10,000, |V| = 1,000, |S| = 500, ν = 0.3: hallucination 0.284; half of the novelty valid: κ = 1.134.",
+    worked=(
+        "|U| = 10,000, |V| = 1,000, |S| = 500, ν = 0.3: hallucination 0.284; half of the novelty valid: κ = 1.134."
+    ),
 )
 
 
@@ -193,7 +195,7 @@ def unverified_novelty(universe: int, valid: int, seen: int, novelty: float) -> 
     )
 
 
-def _world(log_probabilities: ArrayLike, valid: ArrayLike) -> tuple[Floats, Floats]:
+def _world(log_probabilities: ArrayLike, valid: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
     log_p, good = within("log_probabilities", log_probabilities, "(-∞, ∞)"), np.asarray(valid, dtype=bool)
     if log_p.shape != good.shape or log_p.ndim != 1 or not good.any():
         raise InvalidValueError(

@@ -36,7 +36,9 @@ HALL_8 = Statement(
         "At sr = 0.2 it is always vacuous below N ≈ 3·10⁵; use the interval of HALL-5 there, which is another "
         "statement. It is about arbitrary facts: structure lowers the error below it."
     ),
-    falsified_by="A calibrated learner of arbitrary facts whose error is outside the band in more than 1 % of worlds.",
+    falsified_by=(
+        "A calibrated learner of arbitrary facts whose error is outside the band in more than 1 % of worlds."
+    ),
     paper="The paper does not state it.",
     effects=(
         Effect(
@@ -47,7 +49,9 @@ HALL_8 = Statement(
         Effect(resource=Resource.DATA, verdict=Verdict.HELPS, when="through fewer singletons (HALL-9)"),
         Effect(resource=Resource.ABSTENTION, verdict=Verdict.HELPS, when="it gives up calibration (large δ)"),
     ),
-    worked="sr = 0.2, 364 wrong candidates, δ = 0.02: a million examples give 0.057 ≤ err ≤ 0.212; ten thousand nothing.",
+    worked=(
+        "sr = 0.2, 364 wrong candidates, δ = 0.02: a million examples give 0.057 ≤ err ≤ 0.212; ten thousand nothing."
+    ),
     probe="hallucination.facts",
 )
 

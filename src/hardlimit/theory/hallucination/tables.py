@@ -18,9 +18,9 @@ HALL_4 = Statement(
     limit=Limit.HALLUCINATION,
     status=Status.PROVED,
     says=(
-        "Whatever the target, computable or not, and however queries are distributed, a finite lookup table is wrong on "
-        "as small a share of the queries as one likes. That some inputs must fail (HALL-1, HALL-2) says nothing about "
-        "how often failures are met."
+        "Whatever the target, computable or not, and however queries are distributed, a finite lookup table is wrong "
+        "on as small a share of the queries as one likes. That some inputs must fail (HALL-1, HALL-2) says nothing "
+        "about how often failures are met."
     ),
     formula=(
         "∀ f, μ, ε > 0  ∃ finite table:  μ(error) ≤ ε,   size m(ε) = min{m : tailₘ(μ) ≤ ε}\n"
@@ -32,7 +32,9 @@ HALL_4 = Statement(
         derived("a distribution on a list has finite sets of mass 1 − ε"),
         Source(title="Suzuki et al. (2025), statistically negligible (abstract)", url="arXiv:2502.12187"),
     ),
-    silent_on="It says nothing about the size of the table being practical, nor about inputs outside the distribution.",
+    silent_on=(
+        "It says nothing about the size of the table being practical, nor about inputs outside the distribution."
+    ),
     falsified_by="A distribution on a countable set with no finite set of mass 1 − ε.",
     paper="The paper's summaries leave this out, and its first theorems are then easily over-read.",
     effects=(

@@ -112,7 +112,8 @@ def validity_terms(truth: ArrayLike, model: ArrayLike, valid: ArrayLike, prompts
     good = np.asarray(valid, dtype=bool)
     if not (p.shape == p_hat.shape == good.shape and p.shape[0] == mu.size):
         raise InvalidValueError(
-            f"truth, model and valid must share one shape with {mu.size} rows, got {p.shape}, {p_hat.shape}, {good.shape}."
+            f"truth, model and valid must share one shape with {mu.size} rows, got {p.shape}, {p_hat.shape} and "
+            f"{good.shape}."
         )
     if np.any(p[~good] > 0) or np.any(good.all(axis=1)):
         raise InvalidValueError("truth must be zero on invalid answers, and every prompt needs an invalid answer.")

@@ -1,0 +1,110 @@
+"""The plan of an audit: which limits, in which order, within which budget, from which seed."""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from hardlimit import __version__
+from hardlimit.audit import context, hallucination
+from hardlimit.audit.budget import Budget, Meter
+from hardlimit.audit.desk import Desk
+from hardlimit.audit.document import AuditReport, LimitReport
+from hardlimit.core import Catalog, InvalidValueError, Limit, Progress, Value
+from hardlimit.models import Model
+from hardlimit.store import Store
+
+Study = Callable[[Desk, int], LimitReport]
+
+STUDIES: Catalog[Study] = Catalog(
+    "limit",
+    {
+        Limit.HALLUCINATION.value: hallucination.study,
+        Limit.CONTEXT.value: context.study,
+    },
+)
+"""What is done about each limit, in the order of the paper."""
+
+SPANS = {Limit.HALLUCINATION.value: 0.45, Limit.CONTEXT.value: 0.55}
+"""Part of the budget that each limit gets; long prompts cost more than short questions."""
+
+METHOD = (
+    "Every question is generated from the seed and graded by a program; no other model judges. Malformed, truncated, "
+    "refused and failed answers are counted apart and stay in the denominator.",
+    "Intervals have 95 % coverage unless they say otherwise: Clopper–Pearson where cases are independent, cluster "
+    "methods where they share a haystack or a subject.",
+    "A verdict is about the next factor of ten of one resource (the next doubling of the context), not about infinity. "
+    "No measurement can exclude that a curve changes just beyond the largest size measured.",
+)
+
+
+class Plan(Value, frozen=True):
+    """What an audit shall do.
+
+    Args:
+        limits: which limits, in any order; each once.
+        budget: what may be spent on all of them together.
+        seed: every case follows from it, >= 0.
+
+    >>> Plan(limits=("context",)).limits
+    ('context',)
+    >>> Plan(limits=("contxt",))
+    Traceback (most recent call last):
+    ...
+    hardlimit.core.errors.UnknownNameError: No limit is named 'contxt'. Did you mean 'context'? Known: context, ...
+    """
+
+    limits: tuple[str, ...] = tuple(STUDIES)
+    budget: Budget = Budget(seconds=600.0)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.limits:
+            STUDIES[name]
+        if not self.limits or len(set(self.limits)) != len(self.limits):
+            raise InvalidValueError(f"Plan.limits must name one or more limits once each, got {self.limits}.")
+        if self.seed < 0:
+            raise InvalidValueError(f"Plan.seed must be >= 0, got {self.seed}.")
+
+
+def audit(model: Model, plan: Plan, store: Store, progress: Progress) -> AuditReport:
+    """Audit a model: each limit in turn, in the order of the paper, each within its part of the budget.
+
+    Args:
+        model: who is audited.
+        plan: what is asked for.
+        store: where every answer is durable before it counts; with the answers of an interrupted run in it, the audit
+            goes on where that run stopped, and the report is the same.
+        progress: who is told.
+
+    Returns:
+        The report. It depends on the answers, the plan and the versions alone.
+    """
+    meter = Meter(plan.budget)
+    desk = Desk(model, store, meter, progress)
+    chosen = [name for name in STUDIES if name in plan.limits]
+    limits = []
+    for place, name in enumerate(chosen):
+        left = sum(SPANS.get(other, 1.0) for other in chosen[place:])
+        report = STUDIES[name](desk.share(SPANS.get(name, 1.0) / left), plan.seed)
+        progress.settled(name, report.headline)
+        limits.append(report)
+    return AuditReport(
+        model=model.card,
+        limits=tuple(limits),
+        seed=plan.seed,
+        budget=str(plan.budget),
+        spent=meter.spent,
+        version=__version__,
+        method=METHOD,
+        packages=_versions(("numpy", "scipy", "wordfreq", "torch", "transformers")),
+    )
+
+
+def _versions(names: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,50 @@
+"""`hardlimit audit`: measure a model and leave one report."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def audit_command(
+    model: str = "embedded",
+    *,
+    limits: Annotated[str, Parameter(help="Comma-separated limits; all that apply by default.")] = "all",
+    budget: Annotated[str, Parameter(help="Such as 10m, 200k-tokens, $2, or several with commas.")] = "10m",
+    out: Annotated[Path, Parameter(help="Folder for report.html, report.json and the answers.")] = Path("audit"),
+    json: Annotated[bool, Parameter(negative="", help="Print the report as JSON instead of tables.")] = False,
+    seed: Annotated[int, Parameter(help="Every question follows from it.")] = 0,
+) -> int:
+    """Measure a model against the limits and write one report.
+
+    Interrupted with Ctrl-C or killed, the same command goes on where it stopped: every finished answer is kept in
+    OUT/answers.sqlite.
+
+    Args:
+        model: `embedded`, `local:PATH`, `api:MODEL@URL` or `toy:NAME`.
+    """
+    from rich.console import Console
+
+    from hardlimit.audit import AuditReport
+    from hardlimit.audit.budget import Budget
+    from hardlimit.audit.plan import STUDIES, Plan, audit
+    from hardlimit.commands.progress import RichProgress
+    from hardlimit.core import dumps
+    from hardlimit.models.catalog import open_model
+    from hardlimit.report import render_terminal, write_report
+    from hardlimit.store import Store
+
+    named = tuple(STUDIES) if limits == "all" else tuple(name.strip() for name in limits.split(",") if name.strip())
+    plan = Plan(limits=named, budget=Budget.parse(budget), seed=seed)
+    with Store.open(out / "answers.sqlite") as store:
+        asked = open_model(model)
+        with RichProgress() as progress:
+            report: AuditReport = audit(asked, plan, store, progress)
+    written = write_report(report, out)
+    if json:
+        print(dumps(report))
+        return 0
+    console = Console()
+    render_terminal(report, console)
+    console.print(f"Report: {written}", soft_wrap=True, highlight=False)
+    return 0

@@ -1,0 +1,78 @@
+"""Opening a model by name."""
+
+from collections.abc import Callable
+
+from hardlimit.core import Catalog, InvalidValueError
+from hardlimit.models.protocols import Model
+
+Opener = Callable[..., Model]
+
+
+def _embedded(rest: str, **options: str) -> Model:
+    if rest:
+        raise InvalidValueError(
+            f"The embedded model takes no path, got 'embedded:{rest}'. Use embedded, or local:{rest}."
+        )
+    from hardlimit.models.embedded import open_embedded
+
+    return open_embedded(**options)
+
+
+def _local(rest: str, **options: str) -> Model:
+    if not rest:
+        raise InvalidValueError("A local model needs a path: local:PATH, or a name on the Hugging Face hub.")
+    from hardlimit.models.local import open_local
+
+    return open_local(rest, **options)
+
+
+def _toy(rest: str, **options: str) -> Model:
+    _refuse(options, "toy")
+    from hardlimit.models.toy import open_toy
+
+    return open_toy(rest)
+
+
+def _api(rest: str, **options: str) -> Model:
+    _refuse(options, "api")
+    from hardlimit.models.api import open_api
+
+    return open_api(rest)
+
+
+def _refuse(options: dict[str, str], kind: str) -> None:
+    if options:
+        raise InvalidValueError(f"An {kind} model takes no {' and no '.join(options)}.".replace("An toy", "A toy"))
+
+
+CATALOG: Catalog[Opener] = Catalog(
+    "model",
+    {"api": _api, "embedded": _embedded, "local": _local, "toy": _toy},
+    group="hardlimit.models",
+)
+"""What opens the models of a kind: called with the text after the colon, and the options."""
+
+
+def open_model(name: str, *, dtype: str | None = None, device: str | None = None) -> Model:
+    """Open a model by name.
+
+    Args:
+        name: `embedded`, `local:PATH` (or a name on the Hugging Face hub), `toy:NAME`, `api:MODEL@URL`, or the kind
+            and the rest that a plugin of the entry-point group `hardlimit.models` defines.
+        dtype: of a local or embedded model's weights: `float32` (if None), `bfloat16` or `float16`.
+        device: where a local or embedded model runs, as torch names it: `cpu` (if None), `cuda:0`, …
+
+    Raises:
+        UnknownNameError: if there is no such kind of model.
+        InvalidValueError: if the name or an option makes no sense.
+        ModelError: if the model cannot be reached or loaded.
+        MissingExtraError: if the part of the installation that it needs is missing.
+
+    >>> open_model("embeded")
+    Traceback (most recent call last):
+    ...
+    hardlimit.core.errors.UnknownNameError: No model is named 'embeded'. Did you mean 'embedded'? Known: api, ...
+    """
+    kind, _, rest = name.partition(":")
+    options = {key: value for key, value in (("dtype", dtype), ("device", device)) if value is not None}
+    return CATALOG[kind](rest, **options)

@@ -1,0 +1,193 @@
+"""Models that transformers runs here: any causal language model, by folder or by name on the Hugging Face hub."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardlimit.core import (
+    Attend,
+    Attended,
+    Generate,
+    Generated,
+    InvalidValueError,
+    MissingExtraError,
+    Score,
+    Scored,
+)
+from hardlimit.models.card import ModelCard
+
+try:
+    import torch  # noqa: F401  (what the modules below import)
+    import transformers  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError.for_extra("local", str(error.name)) from error
+
+from hardlimit.models.alone import Alone
+from hardlimit.models.attention import Reading, failed_reading
+from hardlimit.models.decode import Generation, Scoring, failed_generation, failed_score
+from hardlimit.models.loading import checksum, ends, facts, load
+from hardlimit.models.prefix import Engine, Limits
+from hardlimit.models.render import Renderer
+from hardlimit.models.trial import is_readable, packed_if_faithful
+from hardlimit.models.work import Work
+
+AnyRequest = TypeVar("AnyRequest", Generate, Score, Attend)
+AnyReply = TypeVar("AnyReply", Generated, Scored, Attended)
+
+
+def open_local(
+    path: str,
+    dtype: str = "float32",
+    device: str = "cpu",
+    *,
+    name: str | None = None,
+    revision: str | None = None,
+) -> "LocalModel":
+    """Open a causal language model with transformers.
+
+    Args:
+        path: a folder as `save_pretrained` writes it, or a name on the Hugging Face hub.
+        dtype: of the weights as loaded: `float32`, `bfloat16` or `float16`.
+        device: as torch names it, such as `cpu` or `cuda:0`.
+        name: what the card calls it; `local:PATH` if None.
+        revision: what pins the weights; found out if None.
+
+    Raises:
+        ModelError: if there is no such model, or it cannot be loaded.
+        InvalidValueError: if the dtype or the device is unknown.
+    """
+    model, tokenizer = load(path, dtype, device)
+    return adapt(model, tokenizer, name=name or f"local:{path}", revision=revision or checksum(path, model))
+
+
+def adapt(model: Any, tokenizer: Any, *, name: str, revision: str, limits: Limits | None = None) -> "LocalModel":
+    """Adapt a model that is loaded already.
+
+    Where the model's masks allow it, requests are packed and share the beginnings that they have in common. This is
+    tried on a few tokens first, against the model's own way; where the logits differ, requests are asked one by one.
+
+    Args:
+        model: a transformers causal language model; its attention implementation may be changed.
+        tokenizer: its tokenizer.
+        name: what the card calls it.
+        revision: what pins the weights.
+        limits: what bounds the memory of asking; `Limits()` if None.
+
+    Returns:
+        A model that also `Attends` where its attention can be read.
+    """
+    packed = packed_if_faithful(model)
+    kind = ReadableModel if packed is not None and is_readable(packed) else LocalModel
+    asking = {
+        "asking": "shared prefixes" if packed else "one by one",
+        "attention": packed.attention if packed else str(model.config._attn_implementation),
+        "device": str(model.device),
+    }
+    renderer = Renderer(tokenizer)
+    card = ModelCard(
+        name=name,
+        adapter=name.partition(":")[0],
+        revision=revision,
+        chat=renderer.chat,
+        settings=asking | {"system": renderer.system},
+        **facts(model),
+    )
+    runner = Engine(packed, limits or Limits()) if packed is not None else Alone(model)
+    return kind(card, renderer, runner, frozenset(ends(model, tokenizer)))
+
+
+class LocalModel:
+    """A causal language model run by transformers: it generates and scores.
+
+    Args:
+        card: what is known about it.
+        renderer: makes its prompts.
+        runner: computes.
+        ends: token ids that end an answer.
+    """
+
+    def __init__(self, card: ModelCard, renderer: Renderer, runner: Engine | Alone, ends: frozenset[int]) -> None:
+        self._card, self._renderer, self._runner, self._ends = card, renderer, runner, ends
+
+    @property
+    def card(self) -> ModelCard:
+        """What is known about the model."""
+        return self._card
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text by itself, exact."""
+        return self._renderer.count(text)
+
+    def generate(self, requests: Sequence[Generate]) -> Iterator[tuple[int, Generated]]:
+        """Answer a batch, yielding `(index, reply)` as each is ready.
+
+        Log-probabilities are the model's own, whatever the temperature; the token that ends an answer is counted and
+        has one, though it is not in the text.
+        """
+        return self._run(requests, self._generation, failed_generation)
+
+    def score(self, requests: Sequence[Score]) -> Iterator[tuple[int, Scored]]:
+        """Score a batch, yielding `(index, reply)` as each is ready; a continuation's tokens count as prompt tokens."""
+        return self._run(requests, self._scoring, failed_score)
+
+    def _run(
+        self,
+        requests: Sequence[AnyRequest],
+        begin: Callable[[int, AnyRequest], Work],
+        failed: Callable[[str], AnyReply],
+    ) -> Iterator[tuple[int, AnyReply]]:
+        works = []
+        for index, request in enumerate(requests):
+            try:
+                works.append(begin(index, request))
+            except InvalidValueError as error:
+                yield index, failed(str(error))
+        for work in self._runner.run(works):
+            reply: Any = work.reply()
+            yield work.index, reply
+
+    def _generation(self, index: int, request: Generate) -> Work:
+        tokens = self._renderer.tokens(self._renderer.text(request.messages))
+        self._check(len(tokens), answer=1)
+        window = self._card.window
+        limit = request.max_tokens if window is None else min(request.max_tokens, window - len(tokens))
+        task = Generation(request, len(tokens), limit, self._ends, self._renderer.decode)
+        return Work(index=index, tokens=_array(tokens), needs=len(tokens) - 1, room=limit, task=task)
+
+    def _scoring(self, index: int, request: Score) -> Work:
+        tokens, boundary = self._renderer.continued(request.messages, request.continuation)
+        self._check(len(tokens), answer=0)
+        if boundary == 0:
+            raise InvalidValueError("The continuation cannot be scored: no token of the prompt stands before it.")
+        return Work(index=index, tokens=_array(tokens[:-1]), needs=boundary - 1, room=0, task=Scoring(tokens, boundary))
+
+    def _check(self, tokens: int, answer: int) -> None:
+        window = self._card.window
+        if tokens == 0:
+            raise InvalidValueError("The prompt has no tokens.")
+        if window is not None and tokens + answer > window:
+            room = f", and {answer} of them must be left for the answer" if answer else ""
+            raise InvalidValueError(
+                f"The prompt has {tokens:,} tokens, but the window of {self._card.name} has {window:,}{room}."
+            )
+
+
+class ReadableModel(LocalModel):
+    """A local model whose attention can be read."""
+
+    def attend(self, requests: Sequence[Attend]) -> Iterator[tuple[int, Attended]]:
+        """Read the last prompt token's attention for a batch, yielding `(index, reply)` as each is ready."""
+        return self._run(requests, self._reading, failed_reading)
+
+    def _reading(self, index: int, request: Attend) -> Work:
+        tokens, places = self._renderer.located(request.messages, request.spans)
+        self._check(len(tokens), answer=0)
+        spans = [(span.name, place) for span, place in zip(request.spans, places, strict=True)]
+        task = Reading(tokens, spans)
+        return Work(index=index, tokens=_array(tokens[:-1]), needs=len(tokens) - 1, room=1, task=task)
+
+
+def _array(tokens: Sequence[int]) -> NDArray[np.int64]:
+    return np.array(tokens, dtype=np.int64)

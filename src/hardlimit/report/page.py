@@ -1,0 +1,245 @@
+"""The report as one HTML file: nothing is fetched, nothing of the report's text can act, same report, same bytes."""
+
+import base64
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from hardlimit.audit import AuditReport, LimitReport
+from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Measurement, Quantity, Shape
+from hardlimit.models import ModelCard
+from hardlimit.report import gauges, hostile, numbers, tables, words
+from hardlimit.report.charts import CONFIG, Picture, Scene, pictures, theme
+
+LONGEST_TEXT = 12_000
+"""Characters of one question or answer that the page shows; the JSON report has all of them."""
+
+FOLD = 700
+"""A longer question is folded away, except for this much of its end."""
+
+SIDES = {"upper": "at most", "lower": "at least", "exact": "exactly"}
+
+
+def render_html(report: AuditReport) -> str:
+    """Draw a report as one self-contained HTML page.
+
+    The page asks nothing of any network, and a strict content security policy, by hash, lets no script run but its
+    own two. All text of the report is escaped, and characters that act unseen are shown. Equal reports give equal
+    bytes.
+
+    Args:
+        report: a whole audit.
+
+    Returns:
+        The text of an HTML file, to be written as UTF-8.
+    """
+    style, script, library = _packaged("report.css"), _packaged("report.js"), _library()
+    context = _vocabulary() | _about(report)
+    context |= {
+        "policy": _policy(scripts=(library, script), styles=(style,)),
+        "style": Markup(style),
+        "script": Markup(script),
+        "library": Markup(library),
+        "theme": embedded_json(CONFIG),
+    }
+    return _environment().get_template("report.html.j2").render(context)
+
+
+def embedded_json(value: Any) -> Markup:
+    r"""Write a value as JSON that may stand inside a script element.
+
+    No text in it can end the element or begin a comment, since `<`, `>` and `&` are written as escapes, and
+    characters that act unseen are made visible.
+
+    >>> print(embedded_json({"b": "</script>", "a": [1.5, None]}))
+    {"a":[1.5,null],"b":"\u003c/script\u003e"}
+    """
+    text = json.dumps(_visible(value), allow_nan=False, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _visible(value: Any) -> Any:
+    if isinstance(value, str):
+        return hostile.visible(value)
+    if isinstance(value, Mapping):
+        return {hostile.visible(key): _visible(item) for key, item in value.items()}
+    return [_visible(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _packaged(name: str) -> str:
+    return files("hardlimit.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, with their notice."""
+    import vl_convert  # loaded here, since only a page needs it
+
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return f"/*\n{_packaged('vega-notice.txt')}*/\n{bundle}"
+
+
+def _policy(*, scripts: tuple[str, ...], styles: tuple[str, ...]) -> str:
+    """Allow these scripts and styles, and nothing else; no `eval`, no network."""
+
+    def hashes(texts: tuple[str, ...]) -> str:
+        digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+        return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+    return (
+        f"default-src 'none'; script-src {hashes(scripts)}; style-src {hashes(styles)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_packaged),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Every text that enters the page comes through here, so none can be forgotten.
+        finalize=lambda value: hostile.visible(value) if type(value) is str else value,
+    )
+    environment.filters |= {
+        "basis": numbers.basis,
+        "card": card_lines,
+        "claims_by_statement": tables.claims_by_statement,
+        "duration": numbers.duration,
+        "end": lambda value: "unbounded" if value is None else numbers.plain(value),
+        "ending": lambda text: text[-FOLD // 2 :],
+        "interval": numbers.interval_text,
+        "json": embedded_json,
+        "kind": _kind,
+        "listed": tables.listed,
+        "one_line": hostile.one_line,
+        "percent": numbers.percent,
+        "plain": numbers.plain,
+        "points_table": tables.points_table,
+        "published_table": tables.published_table,
+        "reading": lambda measurement: words.entry(measurement).meaning,
+        "shortened": lambda text: hostile.shortened(text, most=LONGEST_TEXT),
+        "title": lambda measurement: words.entry(measurement).word,
+        "visible": hostile.visible,
+        "web_address": hostile.web_address,
+        "with_unit": numbers.with_unit,
+    }
+    return environment
+
+
+def _vocabulary() -> dict[str, Any]:
+    """What the templates know that is the same for every report."""
+    return {
+        "artefacts": ARTEFACTS,
+        "bases": words.BASES,
+        "colours": theme.COLOURS,
+        "dash_patterns": theme.DASHES,
+        "fold": FOLD,
+        "grades": words.GRADES,
+        "limits": words.LIMITS,
+        "point_shapes": theme.SHAPES,
+        "ramp_steps": theme.RAMP,
+        "shares": gauges.shares,
+        "sides": SIDES,
+        "standings": words.STANDINGS,
+        "statuses": words.STATUSES,
+        "sureness_level": words.sureness_level,
+        "verdicts": words.VERDICTS,
+    }
+
+
+def _about(report: AuditReport) -> dict[str, Any]:
+    """What the templates know about one report."""
+    window = report.model.window
+
+    def make_gauge(estimate: Estimate, quantity: Quantity, bound: Bound | None = None) -> gauges.Gauge:
+        return gauges.gauge(estimate, quantity, bound=bound, window=window)
+
+    def bound_of(limit: LimitReport, measurement: Measurement) -> Bound | None:
+        return next(iter(scene(limit, measurement, window=window).bounds), None)
+
+    def drawn(limit: LimitReport, measurement: Measurement) -> tuple[Picture, ...]:
+        return pictures(scene(limit, measurement, window=window))
+
+    return {
+        "anchor": _anchor,
+        "bound_of": bound_of,
+        "claim_anchor": _claim_anchor,
+        "claim_link": _claim_link,
+        "command": command(report),
+        "make_gauge": make_gauge,
+        "matrix": tables.matrix(report),
+        "measured": [limit for limit in report.limits if limit.applies],
+        "pictures": drawn,
+        "report": report,
+    }
+
+
+def scene(limit: LimitReport, measurement: Measurement, *, window: int | None) -> Scene:
+    """Collect what may be laid over a measurement's chart."""
+    return Scene(
+        measurement=measurement,
+        findings=tuple(finding for finding in limit.findings if finding.measurement.name == measurement.name),
+        others={other.name: other for other in limit.measurements},
+        window=window,
+    )
+
+
+def command(report: AuditReport) -> str:
+    """Return the command that asks the same questions again."""
+    limits = [str(limit.limit) for limit in report.limits if limit.applies]
+    options = ["--limits", ",".join(limits)] if limits else []
+    return shlex.join(
+        ["hardlimit", "audit", report.model.name, *options, "--seed", str(report.seed), "--budget", report.budget]
+    )
+
+
+def card_lines(card: ModelCard) -> tuple[tuple[str, str], ...]:
+    """Return a model card as names and texts; what is not known is said to be so."""
+    lines = []
+    for field in card.__struct_fields__:
+        value = getattr(card, field)
+        if field == "settings":
+            continue
+        lines.append((field.replace("_", " "), "not known" if value is None else numbers.scalar(value)))
+    return (*lines, ("fingerprint", card.fingerprint), *sorted(card.settings.items()))
+
+
+def _kind(claim: Claim) -> str:
+    if isinstance(claim, Bound):
+        return "bound"
+    return "shape" if isinstance(claim, Shape) else "impossibility"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
+
+
+def _anchor(limit: LimitReport, measurement: Measurement) -> str:
+    """Identify a measurement on the page: by its place, since its name may hold anything."""
+    place = next((i for i, other in enumerate(limit.measurements) if other.name == measurement.name), None)
+    return f"{limit.limit}-resources" if place is None else f"{limit.limit}-m{place + 1}"
+
+
+def _claim_anchor(limit: LimitReport, identifier: str) -> str:
+    return f"{limit.limit}-claim-{_slug(identifier)}"
+
+
+def _claim_link(limit: LimitReport, identifier: str) -> str | Markup:
+    """Link to a claim where the limit tells it, else name it."""
+    told = {group[0].statement.id for group in tables.claims_by_statement(limit)}
+    if identifier not in told:
+        return identifier
+    text = hostile.one_line(identifier)
+    return Markup('<a href="#{}">{}</a>').format(_claim_anchor(limit, identifier), text)
