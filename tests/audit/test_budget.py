@@ -108,6 +108,9 @@ def test_each_part_of_a_budget_ends_it():
     assert (both.exhausted, both.left_share) == (False, 0.5)
     both.add(Usage(seconds=80.9))
     assert both.left_share == pytest.approx(0.1 / 90)
+    cached = Meter(Budget.parse("100-tokens"))
+    cached.add(Usage(prompt_tokens=1000, cached_tokens=950, completion_tokens=49))
+    assert (cached.exhausted, cached.left_share) == (False, 0.01)
     both.add(Usage(seconds=100))
     assert (both.exhausted, both.left_share) == (True, 0.0)
 
@@ -166,16 +169,16 @@ def test_a_share_ends_and_what_it_leaves_flows_on():
     second = whole.share(1 / 2)  # of 800
     second.add(Usage(prompt_tokens=399))
     assert not second.exhausted
-    second.add(Usage(prompt_tokens=51))
+    second.add(Usage(prompt_tokens=1))
     assert (second.exhausted, second.left_share, whole.exhausted) == (True, 0.0, False)
-    third = whole.share(1)  # of 350
-    third.add(Usage(prompt_tokens=349))
+    third = whole.share(1)  # of 400
+    third.add(Usage(prompt_tokens=399))
     assert not third.exhausted
     third.add(Usage(prompt_tokens=1))
     assert third.exhausted
     assert whole.exhausted
     assert whole.spent == Usage(prompt_tokens=900, calls=5)
-    assert second.spent == Usage(prompt_tokens=450, calls=2)
+    assert second.spent == Usage(prompt_tokens=400, calls=2)
 
 
 def test_a_share_ends_with_the_whole():

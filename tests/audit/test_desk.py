@@ -122,6 +122,20 @@ def test_a_spent_budget_stops_the_asking(sit, probe, parts):
         assert len(sit(parts.recording(name=budget), budget).ask(probe, cases, what="doubling")) == count
 
 
+def test_the_model_is_told_to_stop_at_once(sit, probe, parts):
+    """And not only when nobody remembers its replies any more."""
+    streams = []
+
+    class Remembering(parts.recording):
+        def generate(self, requests):
+            streams.append(super().generate(requests))
+            return streams[-1]
+
+    model = Remembering()
+    sit(model, "35-tokens").ask(probe, probe.cases(seed=0, n=10), what="doubling")
+    assert model.closed == len(streams) == 1
+
+
 def uneven(place, request):
     """The first answer is dear, the others cheap."""
     tokens = 60 if request.messages[-1].content == "0" else 20

@@ -170,11 +170,13 @@ def test_the_live_area_keeps_to_two_lines(width):
     console = terminal(width)
     with RichProgress(Budget.parse("10m,200k-tokens,$2"), console=console) as progress:
         progress.asking("a very long description of what is being asked " * 4, 100_000)
-        for grade in (*Grade, None):
-            progress.answered(grade, Usage(prompt_tokens=1_000_000, dollars=0.001))
+        progress.answered(None, Usage(prompt_tokens=1_000_000, dollars=0.001))
+        progress.asking("a single question of a very long description " * 4, 1)
+        progress.answered(Grade.RIGHT, Usage(prompt_tokens=1_000_000, dollars=0.001))
         lines = drawn(progress, console)
         assert len(lines) == 2
         assert all(len(line) <= width for line in lines)
+        assert lines[0].count("━") == min(24, width // 4)
 
 
 def test_an_interruption_gives_the_terminal_back():

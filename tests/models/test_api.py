@@ -262,7 +262,9 @@ class TestBatches:
         assert len(server.seen) <= 5
         assert len(list(replies)) == 99
 
-    def test_an_interruption_ends_what_is_running(self, server, opened):
+    def test_an_interruption_ends_what_is_running(self, server, opened, request):
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+        request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
         model = opened(server, concurrency=2)
         both = threading.Barrier(2)
 

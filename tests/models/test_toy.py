@@ -94,20 +94,28 @@ def test_answers_are_the_same_for_the_same_seed_and_differ_for_another():
     assert once != [reply.text for reply in replies(Guessing(seed=1), CASES[:100])]
 
 
-def test_equal_ids_with_other_questions_draw_apart():
-    first = [replace_prompt(c, "A") for c in CASES[:200]]
-    second = [replace_prompt(c, "B") for c in CASES[:200]]
-    texts = [[reply.text for reply in replies(Guessing(), cases)] for cases in (first, second)]
+def test_a_draw_belongs_to_the_messages_and_not_to_the_id():
+    others = [case(index, prompt="Really: ") for index in range(200)]
+    renamed = [Case(id=f"again-{c.id}", ask=c.ask, gold=c.gold, lures=c.lures) for c in CASES[:200]]
+    texts = [[reply.text for reply in replies(Guessing(), cases)] for cases in (CASES[:200], others, renamed)]
     assert texts[0] != texts[1]
+    assert texts[0] == texts[2]
 
 
-def replace_prompt(c, prefix):
-    return Case(
-        id=c.id,
-        ask=Generate(messages=user(prefix + c.ask.messages[0].content), max_tokens=16),
-        gold=c.gold,
-        lures=c.lures,
-    )
+@pytest.mark.parametrize(("form", "mine", "others"), [("percent", "80", "20"), ("true or false", "True", "False")])
+def test_asked_how_sure_it_is_a_toy_states_its_confidence(form, mine, others):
+    toy = Perfect(accuracy=0.8)
+    said = [next(city for city in ("Lisbon", "Porto", "Braga", "Faro") if city in r.text) for r in replies(toy, CASES)]
+
+    def about(c, proposed):
+        ask = Generate(messages=user(f"{c.id}: Proposed answer: {proposed}. How sure?"), max_tokens=8)
+        return Case(id=f"{c.id}/sure", ask=ask, gold=("x",), factors={"about": c.id, "form": form})
+
+    own = [about(c, answer) for c, answer in zip(CASES[:50], said, strict=False)]
+    assert all(mine in reply.text for reply in replies(toy, own))
+    assert all(others in reply.text for reply in replies(toy, [about(c, "Évora") for c in CASES[:50]]))
+    samples = [Case(id=f"{c.id}/s", ask=c.ask, gold=c.gold, lures=c.lures, factors={"about": c.id}) for c in CASES]
+    assert rights(toy, samples) == said.count("Lisbon")
 
 
 def test_temperature_draws_afresh_with_the_request_seed():

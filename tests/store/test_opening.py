@@ -17,7 +17,7 @@ import pytest
 from hardlimit import __version__
 from hardlimit.core import StoreError
 from hardlimit.store import Store
-from hardlimit.store.database import APPLICATION_ID, STORE_VERSION
+from hardlimit.store.database import APPLICATION_ID, STORE_VERSION, switch_to_log
 
 NOBODY = 65534
 
@@ -359,6 +359,26 @@ def test_a_store_that_another_process_is_just_making(closed, make, cases):
     assert closed.read_bytes()[18] == 2  # the file format of write-ahead mode
 
 
+def test_the_switch_to_write_ahead_mode_waits(tmp_path):
+    """SQLite gives up at once where two processes switch at the same moment; here it is told to."""
+    path = tmp_path / "answers.sqlite"
+    reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    reader.execute("CREATE TABLE answers (id)")
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM answers").fetchall()
+    hasty = sqlite3.connect(path, isolation_level=None, timeout=0)
+    with pytest.raises(sqlite3.OperationalError, match="database is locked"):
+        switch_to_log(hasty, 0.05)
+    letting_go = threading.Timer(0.2, reader.execute, ["COMMIT"])
+    letting_go.start()
+    assert switch_to_log(hasty, 60) == "wal"
+    letting_go.join()
+    for database in (hasty, reader):
+        database.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        switch_to_log(hasty, 60)
+
+
 def test_a_store_killed_while_it_was_made_goes_back_to_what_was_committed(closed, tmp_path, make, cases):
     database = sqlite3.connect(closed, isolation_level=None)
     database.execute("PRAGMA journal_mode = DELETE")
@@ -371,7 +391,9 @@ def test_a_store_killed_while_it_was_made_goes_back_to_what_was_committed(closed
     for file in ("answers.sqlite", "answers.sqlite-journal"):
         shutil.copy(tmp_path / file, dead / file)
     database.close()
-    assert (dead / "answers.sqlite").read_bytes() != closed.read_bytes()
+    data = bytearray((dead / "answers.sqlite").read_bytes())
+    data[28:32] = (10_000).to_bytes(4, "big")  # The new size was written, its pages were not.
+    (dead / "answers.sqlite").write_bytes(data)
     with Store.open(dead / "answers.sqlite") as store:
         assert len(store.answers([make.key(case) for case in cases])) == 30
 

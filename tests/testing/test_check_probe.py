@@ -210,6 +210,18 @@ def test_a_probe_that_forgets_its_seed_is_found():
     assert str(error.value) == "reasoning.sums: the same seed 0 makes other cases the second time."
 
 
+def test_a_prompt_that_names_every_option_gives_nothing_away():
+    class Choice(Sums, frozen=True):
+        def cases(self, *, seed, n):
+            found = []
+            for case in super().cases(seed=seed, n=n):
+                text = f"{case.id}: {' or '.join(sorted((*case.gold, *case.lures)))}?"
+                found.append(change(case, ask=change(case.ask, messages=(Message(role="user", content=text),))))
+            return found
+
+    check_probe(broken(controls=lambda self: {"trivial": Sums(digits=1), "impossible": Choice()}))
+
+
 def test_a_harder_setting_that_fails_is_found():
     class Short(Sums, frozen=True):
         def cases(self, *, seed, n):

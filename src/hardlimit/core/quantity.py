@@ -337,3 +337,47 @@ CERTIFIED_REPLACEMENTS = Quantity(
     low=0.0,
     better="higher",
 )
+CERTIFIED_INFORMATION = Quantity(
+    id="certified_information",
+    name="certified information",
+    unit="nats",
+    definition="Mutual information that a contrastive estimate reports.",
+    low=0.0,
+    better="higher",
+)
+VISUAL_MASS = probability("visual_mass", "attention on the image", "Attention weight on all image tokens together.")
+LIKELIHOOD_RATIO = Quantity(
+    id="likelihood_ratio",
+    name="likelihood ratio",
+    unit="ratio",
+    definition="How many times likelier the evidence is under the atypical answer.",
+    low=0.0,
+    better="higher",
+)
+LEARNING_TIME = Quantity(
+    id="learning_time",
+    name="half-learning time",
+    unit="ratio",
+    definition="Time until half of a mode is learned, in units of the time constant.",
+    low=0.0,
+    better="lower",
+)
+LOCAL_EXPONENT = Quantity(
+    id="local_exponent",
+    name="local exponent",
+    unit="exponent",
+    definition="Slope −d ln L/d ln N of a loss at one scale.",
+    better="higher",
+)
+CAPTION_INFORMATION = Quantity(
+    id="caption_information",
+    name="information per caption",
+    unit="bits",
+    definition="Mutual information of an attribute and its mention in one caption.",
+    low=0.0,
+    high=1.0,
+    better="higher",
+)
+ACCURACY_SHIFT = probability(
+    "accuracy_shift", "shift of accuracy", "Difference of accuracy between two distributions.", "lower"
+)

@@ -27,22 +27,22 @@ def _local(rest: str, **options: str) -> Model:
 
 
 def _toy(rest: str, **options: str) -> Model:
-    _refuse(options, "toy")
+    _refuse(options)
     from hardlimit.models.toy import open_toy
 
     return open_toy(rest)
 
 
 def _api(rest: str, **options: str) -> Model:
-    _refuse(options, "api")
+    _refuse(options)
     from hardlimit.models.api import open_api
 
     return open_api(rest)
 
 
-def _refuse(options: dict[str, str], kind: str) -> None:
+def _refuse(options: dict[str, str]) -> None:
     if options:
-        raise InvalidValueError(f"An {kind} model takes no {' and no '.join(options)}.".replace("An toy", "A toy"))
+        raise InvalidValueError(f"Only local and embedded models take {' and '.join(f'a {name}' for name in options)}.")
 
 
 CATALOG: Catalog[Opener] = Catalog(

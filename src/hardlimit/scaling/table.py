@@ -44,12 +44,12 @@ class Record(Value, frozen=True):
 
 
 class Reading(Value, frozen=True):
-    """How a table is to be read where it does not say so itself.
+    r"""How a table is to be read where it does not say so itself.
 
     Args:
         resource: what grows; for training data the scale is `step` times `tokens_per_step`.
         scales: amount of the resource by model name.
-        pattern: regular expression whose first group in a model's name is its size, such as `-(\\d+)M-`.
+        pattern: regular expression whose first group in a model's name is its size, such as `-(\d+)M-`.
         family: part of the names of the models that belong to the curve, where there are several families.
         better: direction by metric, for metrics that are not known.
         percent: metrics given as percentages.
@@ -191,8 +191,8 @@ def _one_checkpoint(rows: list[Record], reading: Reading, notes: list[str]) -> l
         if not reading.independent:
             raise InvalidValueError(
                 f"The {len(steps[rows[0].model])} checkpoints of {rows[0].model} come from one training run: they are "
-                "not independent points, and a law fitted to them looks surer than it is (false floors rise from 5 % to 15 %). Give one "
-                "finished run per amount of data; or pass --independent if these are separate runs."
+                "not independent points, and a law fitted to them looks surer than it is (false floors rise from 5 % to "
+                "15 %). Give one finished run per amount of data; or pass --independent if these are separate runs."
             )
         return rows
     common = set.intersection(*steps.values())
@@ -328,9 +328,7 @@ def _fill_counts(points: tuple[ScalePoint, ...], how: Metric) -> tuple[ScalePoin
     return tuple(
         point
         if point.n is not None
-        else ScalePoint(
-            scale=point.scale, value=point.value, n=max(known), stderr=point.stderr, model=point.model
-        )
+        else ScalePoint(scale=point.scale, value=point.value, n=max(known), stderr=point.stderr, model=point.model)
         for point in points
     )
 

@@ -1,6 +1,5 @@
 """The verdict about the next factor of one resource, from a profile likelihood."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -184,8 +183,3 @@ def _p_values(
         ],
         axis=1,
     )
-
-
-def rule_holds(judged: Judged, rule: Rule, row: int) -> Sequence[Verdict]:
-    """Verdicts whose p-value is below 1 − level for one curve, before the veto."""
-    return [verdict for verdict, p in zip(ORDER, judged.p[row], strict=True) if p < 1 - rule.level]

@@ -168,20 +168,28 @@ def _set_up(database: sqlite3.Connection, path: Path, patience: float) -> None:
             database.execute(statement)
         database.execute("INSERT INTO meta VALUES ('created_by', ?)", (__version__,))
     database.execute("COMMIT")
-    mode = _switch_to_log(database, patience)
+    mode = switch_to_log(database, patience)
     if mode != "wal":
         raise StoreError(
             f"{path} lies on a file system without shared memory, where a store cannot be kept safe. "
             "Name a file on a local disk."
         )
-    # The commit of an answer is a write to the log, which survives the end of the process, however it ends. Only a power
-    # cut can undo the last answers (never damage the file), and they are then asked again. FULL would wait for the disk
-    # at each answer, which takes about 6 times as long on an idle disk and more on a busy one (bench/store.py).
+    # The commit of an answer is a write to the log, which survives the end of the process, however it ends. Only a
+    # power cut can undo the last answers (never damage the file), and they are then asked again. FULL would wait for
+    # the disk at each answer: about 6 times as long on an idle disk, more on a busy one (bench/store.py).
     database.execute("PRAGMA synchronous = NORMAL")
 
 
-def _switch_to_log(database: sqlite3.Connection, patience: float) -> str:
-    """Switch to write-ahead mode; here SQLite does not wait by itself for another process that does the same."""
+def switch_to_log(database: sqlite3.Connection, patience: float) -> str:
+    """Switch to write-ahead mode, waiting as SQLite itself does not for another process that does the same.
+
+    Args:
+        database: in autocommit mode.
+        patience: how many seconds to try.
+
+    Returns:
+        The journal mode that it is in now.
+    """
     end = time.monotonic() + patience
     while True:
         try:

@@ -201,18 +201,26 @@ def _check_trivial(who: str, trivial: Probe, seed: int, n: int) -> None:
 
 
 def _check_impossible(who: str, impossible: Probe, seed: int, n: int) -> None:
-    """A toy that knows only the prompt must be no better than chance in the impossible setting."""
+    """A toy that knows only the prompt must be no better than chance in the impossible setting.
+
+    Where the prompt names every option (`answer True or False`), that the right one is among them tells nothing.
+    """
     cases = _cases(f"{who} (impossible)", impossible, seed, n)
     if any(isinstance(case.ask, See) for case in cases):
         return
     reader = FiniteMemory(tokens=10**9, otherwise="guess")
     right = _grades(who, impossible, cases, reader).count(Grade.RIGHT)
-    chances = [Guessing().ability(case) for case in cases]
+    chances = [1.0 if _names_every_option(case) else Guessing().ability(case) for case in cases]
     expect(
         _at_least(right, chances) > _CHANCE,
         f"{who}: in the impossible control a toy that reads only the prompt is right in {right} of {n} cases, where "
         f"guessing gives {sum(chances):.1f}.",
     )
+
+
+def _names_every_option(case: Case) -> bool:
+    prompt = "\n".join(message.content for message in case.ask.messages)
+    return bool(case.lures) and all(option in prompt for option in (*case.gold, *case.lures))
 
 
 def _at_least(count: int, chances: Sequence[float]) -> float:

@@ -49,6 +49,10 @@ def config(kind, vocabulary):
             return transformers.Gemma2Config(**GATED, head_dim=8, sliding_window=12, **common)
         case "gpt2":
             return transformers.GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=256, **common)
+        case "gpt-oss":
+            return transformers.GptOssConfig(
+                **GATED, head_dim=8, num_local_experts=2, num_experts_per_tok=1, sliding_window=12, **common
+            )
         case "bloom":
             return transformers.BloomConfig(hidden_size=32, n_layer=2, n_head=4, **common)
     raise ValueError(kind)

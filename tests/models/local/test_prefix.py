@@ -1,5 +1,8 @@
 """Asking with shared prefixes gives what asking one by one gives, and computes what is shared once."""
 
+import inspect
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -52,7 +55,7 @@ def passes(monkeypatch):
             seen.append((arguments["input_ids"].shape[1], output.logits.shape[1]))
             return output
 
-        spy.__signature__ = __import__("inspect").signature(forward)
+        spy.__signature__ = inspect.signature(forward)
         monkeypatch.setattr(own, "forward", spy)
         return seen
 
@@ -89,8 +92,8 @@ def test_shared_asking_equals_asking_one_by_one(kind, limits, adapted):
 def test_a_shared_text_is_computed_once(adapted):
     """N + Q·q tokens, counted exactly: each question's own tokens begin where the first two questions part."""
     model = adapted("llama")
-    questions = [f" {first} is the secret word?" for first in ("Which", "Paris", "amber", "Numbers", "Tokyo")]
-    requests = [Generate(messages=user(HAYSTACK + q), max_tokens=1) for q in questions]
+    questions = [f" {first} is the secret word?" for first in ("the", "word", "said", "France", "list")]
+    requests = [Generate(messages=user(HAYSTACK.strip() + q), max_tokens=1) for q in questions]
     usages = [reply.usage for reply in replies(model.generate(requests))]
     prompts = [model._renderer.tokens(model._renderer.text(r.messages)) for r in requests]
     shared = len(prompts[0]) - len(model._renderer.tokens(questions[0] + "<|im_end|>\n<|im_start|>assistant\n"))
@@ -138,7 +141,7 @@ SEQUENCES = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_si
 def test_the_sorted_walk_visits_every_node_of_the_prefix_tree_once(sequences):
     (group,) = grouped(works(sequences), Limits())
     new = len(group[0].tokens) + sum(
-        len(b.tokens) - common_prefix(a.tokens, b.tokens) for a, b in zip(group, group[1:], strict=False)
+        len(b.tokens) - common_prefix(a.tokens, b.tokens) for a, b in itertools.pairwise(group)
     )
     assert new == len({tuple(s[:n]) for s in sequences for n in range(1, len(s) + 1)})
 
@@ -159,7 +162,7 @@ def test_groups_do_not_depend_on_the_order_of_requests(sequences, random, rows, 
 
 def _new(group):
     yield len(group[0].tokens)
-    for a, b in zip(group, group[1:], strict=False):
+    for a, b in itertools.pairwise(group):
         yield len(b.tokens) - common_prefix(a.tokens, b.tokens)
 
 

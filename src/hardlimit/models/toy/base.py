@@ -3,7 +3,7 @@
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from typing import NamedTuple
 
@@ -15,6 +15,10 @@ from hardlimit.models.toy.writing import ABSTENTIONS, coin, phrase, pieces
 
 CHARACTERS_PER_TOKEN = 4
 LEAST_PROBABILITY = 1e-6
+_STATE: dict[str, Callable[[float], str]] = {
+    "percent": lambda probability: f"{100 * probability:.0f}",
+    "true or false": lambda probability: str(probability > 0.5),
+}
 
 
 class Belief(NamedTuple):
@@ -58,8 +62,10 @@ class Toy(ABC):
     """A model of known ability; subclasses say with which probability it is right.
 
     A toy answers the cases it has studied. One token is 4 characters, rounded up. The same toy gives the same greedy
-    answer to the same case, always; at a temperature above 0 the request's seed draws afresh. `seconds` in its usage
-    is 0, so that nothing about a toy depends on the machine.
+    answer to the same messages, always; at a temperature above 0 the request's seed draws afresh. A case that asks
+    how sure it is of an answer to another (its factors have `about`, the other's id, and `form`, `percent` or
+    `true or false`) is answered with its confidence. `seconds` in its usage is 0, so that nothing about a toy depends
+    on the machine.
 
     Args:
         cases: what it has studied from the start; `study` adds to it.
@@ -73,6 +79,7 @@ class Toy(ABC):
 
     def __post_init__(self, cases: Sequence[Case]) -> None:
         self._memory: dict[bytes, Case] = {}
+        self._by_id: dict[str, Case] = {}
         self.study(cases)
 
     @property
@@ -118,6 +125,7 @@ class Toy(ABC):
         for case in cases:
             key = key_of(case.ask)
             self._memory[key] = case
+            self._by_id[case.id] = case
             if isinstance(case.ask, Score):
                 self._memory[key + case.ask.continuation.encode()] = case
 
@@ -140,8 +148,18 @@ class Toy(ABC):
         return f"{self.name} has not studied this question; call study(cases) with the cases first."
 
     def _draw(self, case: Case, sample: int | None) -> Belief:
-        text = f"{self.seed}\0{sample}\0{case.id}\0".encode() + key_of(case.ask)
+        about = self._by_id.get(str(case.factors.get("about")))
+        if about is not None and case.factors.get("form") in _STATE:
+            return self._judge(about, case)
+        text = f"{self.seed}\0{sample}\0".encode() + key_of(case.ask)
         return self.believe(case, np.random.default_rng(list(hashlib.blake2b(text, digest_size=16).digest())))
+
+    def _judge(self, about: Case, case: Case) -> Belief:
+        """State how sure the toy is of an answer to another case: of its own its confidence, of another the rest."""
+        own = self._draw(about, None)
+        mine = own.answer is not None and own.answer in prompt_of(case.ask.messages)
+        probability = own.confidence if mine else 1 - own.confidence
+        return Belief(_STATE[str(case.factors["form"])](probability), 1.0)
 
     def _prompt_tokens(self, ask: Generate | Score | See) -> int:
         return self.count_tokens(prompt_of(ask.messages))

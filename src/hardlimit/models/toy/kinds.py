@@ -244,7 +244,7 @@ class Calibrated(Toy):
 
     def ability(self, case: Case) -> float:
         """The case's own probability, drawn from the toy's seed and the case."""
-        text = f"{self.seed}\0ability\0{case.id}\0".encode() + key_of(case.ask)
+        text = f"{self.seed}\0ability\0".encode() + key_of(case.ask)
         uniform = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) / 2**64
         return self.low + (self.high - self.low) * uniform
 

@@ -13,7 +13,8 @@ Floats = NDArray[np.float64]
 _EXPONENTS = np.linspace(-0.5, 3.0, 281)
 _PLATEAUS = np.concatenate([np.linspace(0.02, 0.9, 45), np.linspace(0.91, 1.0, 10)])
 _GUESSES = np.concatenate([[0.0], np.geomspace(0.005, 0.95, 50)])
-_LEVELS = 64
+_HEIGHTS = 160
+_LOWEST = float(np.log(0.001))
 _BINS_PER_DECADE = 8
 _LEAST = 1e-12
 
@@ -127,18 +128,7 @@ def fit_tail(popularity: ArrayLike, right: ArrayLike, *, level: float = 0.95) ->
     (True, True)
     """
     data = _binned(popularity, right)
-    log_x = np.log(np.array(data.x) / data.middle)
-    # Heights are spread over all at which the law can bend inside the data, whatever the exponent.
-    shares = np.linspace(0.0, 1.0, _LEVELS)
-    best = np.empty((_EXPONENTS.size, 3))
-    for row, exponent in enumerate(_EXPONENTS):
-        slope = -exponent * log_x
-        low, high = np.log(0.002) - slope.max(), -slope.min()
-        heights = low + (high - low) * shares
-        curve = np.exp(np.minimum(heights[:, None] + slope, 0.0))
-        values = data.log_likelihood(np.minimum(_PLATEAUS[:, None, None], curve[None]))
-        where = np.unravel_index(int(values.argmax()), values.shape)
-        best[row] = values[where], _PLATEAUS[where[0]], np.exp(heights[where[1]])
+    best = np.array([_best_at(data, exponent) for exponent in _EXPONENTS])
     top = int(best[:, 0].argmax())
     cut = best[top, 0] - float(stats.chi2.ppf(level, 1)) / 2
     return TailFit(
@@ -150,6 +140,37 @@ def fit_tail(popularity: ArrayLike, right: ArrayLike, *, level: float = 0.95) ->
         log_likelihood=float(best[top, 0]),
         n=sum(data.right) + sum(data.wrong),
     )
+
+
+def _best_at(data: _Binned, exponent: float) -> tuple[float, float, float]:
+    """The largest log-likelihood at an exponent, and the plateau and the middle error that give it.
+
+    Bins in falling order of the power law are on the plateau up to some bin and off it from there on, so that sums
+    from both ends give the likelihood of every plateau with every height.
+    """
+    steep = -exponent * np.log(np.array(data.x) / data.middle)
+    order = np.argsort(-steep, kind="stable")
+    slope = steep[order]
+    right, wrong = np.array(data.right)[order], np.array(data.wrong)[order]
+    # Heights run over all at which the law bends inside the data, whatever the exponent.
+    heights = np.linspace(_LOWEST - slope[0], -slope[-1], _HEIGHTS)
+    off = _terms(right, wrong, np.minimum(heights[:, None] + slope, 0.0))
+    tails = np.concatenate([off[:, ::-1].cumsum(1)[:, ::-1], np.zeros((_HEIGHTS, 1))], axis=1)
+    plateau = np.log(_PLATEAUS)
+    on = _terms(right, wrong, np.repeat(plateau[:, None], slope.size, axis=1))
+    heads = np.concatenate([np.zeros((plateau.size, 1)), on.cumsum(1)], axis=1)
+    bend = np.searchsorted(-slope, heights[None, :] - plateau[:, None])
+    rows, columns = np.ogrid[: plateau.size, :_HEIGHTS]
+    values = heads[rows, bend] + tails[columns, bend]
+    where = np.unravel_index(int(values.argmax()), values.shape)
+    return float(values[where]), float(_PLATEAUS[where[0]]), float(np.exp(heights[where[1]]))
+
+
+def _terms(right: NDArray[np.int64], wrong: NDArray[np.int64], log_error: Floats) -> Floats:
+    """Log-likelihood of each bin at a log error."""
+    error = np.minimum(np.exp(log_error), 1 - _LEAST)
+    terms: Floats = wrong * log_error + right * np.log1p(-error)
+    return terms
 
 
 def _profile_interval(grid: Floats, profile: Floats, cut: float, level: float) -> Interval:

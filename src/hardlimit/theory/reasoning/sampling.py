@@ -1,11 +1,11 @@
 """REAS-5: what more samples, votes and verifiers can give."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import betaln
-from scipy.stats import binom
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from hardlimit.core import (
     Bound,
@@ -66,6 +66,9 @@ REAS_5 = Statement(
     ),
     worked="p = 0.3, τ = 0.9, φ = 0.1: ceiling 79.4 %; ten draws give 78.2 % right, 20.3 % wrong.",
 )
+
+
+Counts: TypeAlias = NDArray[np.int64]
 
 
 class Draws(Value, frozen=True):
@@ -216,9 +219,9 @@ def vote_accuracy(answers: ArrayLike, samples: int) -> float:
     for j in range(1, p.size):
         rest = p[j:].sum()
         share = 1.0 if j == p.size - 1 or rest <= 0 else min(1.0, p[j] / rest)
-        draw.append(np.asarray(binom.pmf(counts[None, :], counts[:, None], share)))
+        draw.append(_binomial(counts[None, :], counts[:, None], share))
     won = 0.0
-    for right, chance in zip(counts, binom.pmf(counts, k, p[0]), strict=True):
+    for right, chance in zip(counts, _binomial(counts, np.asarray(k), p[0]), strict=True):
         if right == 0 or chance < 1e-300:
             continue
         # left[t, m]: m draws still to be given out, t other answers already tied with the right one
@@ -233,6 +236,15 @@ def vote_accuracy(answers: ArrayLike, samples: int) -> float:
             left = after
         won += float(chance) * float(left[:, 0] @ (1 / np.arange(1, p.size + 1)))
     return won
+
+
+def _binomial(successes: Counts, trials: Counts, chance: float) -> Floats:
+    """Return binomial probabilities, 0 beyond the number of trials."""
+    inside = successes <= trials
+    failures = np.where(inside, trials - successes, 0)
+    log_ways = gammaln(trials + 1) - gammaln(successes + 1) - gammaln(failures + 1)
+    log_chance = log_ways + xlogy(successes, chance) + xlog1py(failures, -chance)
+    return np.asarray(np.where(inside, np.exp(np.where(inside, log_chance, 0.0)), 0.0))
 
 
 def best_of_k(right: float, accept_right: float, accept_wrong: float) -> Bound:

@@ -1,8 +1,8 @@
 """RETR-4: which sets of documents an embedding of d dimensions can retrieve, and what numbers it takes.
 
-Documents on the trigonometric moment curve v(t) = (cos jt, sin jt)_{j ≤ k}/√k have unit length, and the query with the
-coefficients of −∏_{s ∈ S}(1 − cos(t − t_s)) scores highest exactly on S: 2k dimensions retrieve every set of at most k of
-any number of documents. The margin of that construction is what precision must resolve.
+Documents on the trigonometric moment curve v(t) = (cos jt, sin jt)/√k, j ≤ k, have unit length, and the query with the
+coefficients of −∏(1 − cos(t − t_s)) scores highest exactly on S: 2k dimensions retrieve every set of at most k
+of any number of documents. The margin of that construction is what precision must resolve.
 """
 
 import math
@@ -42,7 +42,7 @@ RETR_4 = Statement(
         "enough."
     ),
     formula=(
-        "d = 2k suffices for every n:  v(t) = (cos jt, sin jt)_{j≤k}/√k,  query = −∏(1 − cos(t − t_s))\n"
+        "d = 2k suffices for every n:  v(t) = (cos jt, sin jt)/√k for j ≤ k,  query = −∏(1 − cos(t − t_s))\n"
         "d ≤ 2k − 1 fails for all large n;   d = 3, k = 2: n ≤ 4 in convex position (3n − 6 pairs);   d ≥ k − 1 "
         "always\nmargin of the construction ~ n^(−2k);   random documents with centroid queries: d > 4(2k − 1)²·ln "
         "n\ncounting: b bits per coordinate give ≤ 2^(bd) queries, so b·d ≥ log₂ C(n, k)"
@@ -100,7 +100,7 @@ def moment_query(chosen: Sequence[int], documents: int, size: int) -> Floats:
         size: k.
 
     Returns:
-        Unit vector of 2k numbers; the score of document t is −∏_{s∈S}(1 − cos(t − t_s)), up to scale and a constant.
+        Unit vector of 2k numbers; the score of document t is −∏(1 − cos(t − t_s)), up to scale and a constant.
 
     Source:
         RETR-4.

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
-from scipy.stats import binom
+from scipy.special import bdtrc, ndtri
 
 from hardlimit.core import Bound, Effect, Limit, Resource, Shape, Source, Statement, Status, Verdict
 from hardlimit.core.quantity import CERTIFIED_REPLACEMENTS, ENTRY_SIMILARITY
@@ -114,7 +113,8 @@ def certified_chance(passages: int, accuracy: float, replacements: int) -> float
     0.9298
     """
     needed = votes_for_certificate(passages, replacements)
-    return float(binom.sf(needed - 1, passages, number("accuracy", accuracy, "[0, 1]")))
+    right = number("accuracy", accuracy, "[0, 1]")
+    return float(bdtrc(needed - 1, passages, right)) if needed <= passages else 0.0
 
 
 def certificate(votes: int, runner_up: int) -> Bound:

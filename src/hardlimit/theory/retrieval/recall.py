@@ -1,4 +1,4 @@
-"""RETR-1: when retrieval beats asking the model alone, and what is known when retriever and reader depend on each other."""
+"""RETR-1: when retrieval beats asking the model alone, and what dependence of retriever and reader does."""
 
 from collections.abc import Sequence
 
