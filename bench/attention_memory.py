@@ -2,9 +2,9 @@
 
 Usage: python bench/attention_memory.py [--quick]
 
-Each figure is the peak of resident memory above that of the loaded model, in a process of its own (Linux). The matrix of
-the embedded model at 8k tokens would take 72 GB, so the reference is shown on a small Llama of random weights, beside
-hardlimit on both.
+Each figure is the peak of resident memory above that of the loaded model, in a process of its own (Linux). The
+matrices of the embedded model at 8k tokens would take 72 GB, so the reference is shown on a small Llama of random
+weights, beside hardlimit on both. Models are given with their layers × heads.
 """
 
 import argparse
@@ -97,7 +97,7 @@ def measured(way: str, folder: str, tokens: int) -> dict[str, object]:
 
 def apart(a: object, b: object) -> float:
     assert isinstance(a, list) and isinstance(b, list)
-    return max(abs(x - y) for one, two in zip(a, b, strict=True) for x, y in zip(one, two, strict=True))
+    return max(abs(float(x) - float(y)) for one, two in zip(a, b, strict=True) for x, y in zip(one, two, strict=True))
 
 
 def main() -> None:
@@ -111,12 +111,12 @@ def main() -> None:
     from hardlimit.models.embedded import prepare
 
     table = Table(title="Peak memory above the loaded model, MiB")
-    for column in ("model", "tokens", "one row", "output_attentions", "ratio", "largest difference in mass"):
+    for column in ("model", "tokens", "one row", "output_attentions", "ratio", "mass differs by"):
         table.add_column(column, justify="left" if column == "model" else "right")
     with tempfile.TemporaryDirectory() as small:
         make_small(small)
         embedded = str(prepare())
-        for name, folder in (("Llama, 2 layers, 4 heads", small), ("SmolLM2-135M, 30 layers, 9 heads", embedded)):
+        for name, folder in (("Llama 2×4", small), ("SmolLM2 30×9", embedded)):
             for tokens in (1024, 2048) if options.quick else LENGTHS:
                 row = measured("row", folder, tokens)
                 cells = [name, f"{row['keys']:,}", f"{row['mib']:,.0f}"]
@@ -126,7 +126,7 @@ def main() -> None:
                     cells += [f"{whole['mib']:,.0f}", f"{ratio:.0f}×", f"{apart(row['mass'], whole['mass']):.0e}"]
                 else:
                     needed = 30 * 9 * tokens**2 * 4 / 2**20
-                    cells += [f"({needed:,.0f} for the weights alone)", "", ""]
+                    cells += [f"(> {needed:,.0f})", "", ""]
                 table.add_row(*cells)
     Console().print(table)
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scipy.stats import binom
 
@@ -21,6 +22,7 @@ from hardlimit.models.toy import (
     Sighted,
     open_toy,
 )
+from hardlimit.models.toy.writing import coin
 
 FALSE_ALARM = 1e-6
 """Each statistical test below fails by chance with at most this probability; its seed is fixed anyway."""
@@ -192,6 +194,24 @@ def test_psychometric_follows_its_curve():
     assert str(error.value) == "This curve never falls to 0.85 of its top: guess is 0.9."
 
 
+def test_the_doubt_lies_on_the_token_where_the_answer_begins():
+    cases = [case(index) for index in range(30)]
+    found = replies(Perfect(accuracy=0.5), cases)
+    starts = set()
+    for reply in found:
+        doubtful = [index for index, logprob in enumerate(reply.token_logprobs) if logprob < 0]
+        assert [reply.token_logprobs[index] for index in doubtful] == [pytest.approx(math.log(0.5))]
+        answer = next(city for city in ("Lisbon", "Porto", "Braga", "Faro") if city in reply.text)
+        assert doubtful == [reply.text.index(answer) // 4]
+        starts.update(doubtful)
+    assert starts == {0, 3}
+
+
+def test_a_coined_answer_is_never_the_right_one():
+    word = coin((), np.random.default_rng(3))
+    assert coin((word,), np.random.default_rng(3)) != word
+
+
 def test_abstaining_answers_nothing_even_what_it_has_not_studied():
     (reply,) = dict(Abstaining().generate([CASES[0].ask])).values()
     assert reply.finish == "stop"
@@ -248,10 +268,10 @@ def test_scores_rank_what_the_toy_believes_first():
 def test_score_cases_with_the_same_messages_keep_their_own_gold():
     ask = user("Is 7 prime?")
     yes = Case(id="yes", ask=Score(messages=ask, continuation=" yes"), gold=("yes",))
-    no = Case(id="no", ask=Score(messages=ask, continuation=" no"), gold=("yes",))
-    scored = dict(Perfect([yes, no]).score([yes.ask, no.ask]))
-    assert scored[0].greedy
-    assert not scored[1].greedy
+    no = Case(id="no", ask=Score(messages=ask, continuation=" no"), gold=("no",))
+    other = Score(messages=ask, continuation=" perhaps")
+    scored = dict(Perfect([yes, no]).score([yes.ask, no.ask, other]))
+    assert [scored[index].greedy for index in range(3)] == [True, True, False]
 
 
 def test_answers_keep_to_max_tokens_and_stop_texts():

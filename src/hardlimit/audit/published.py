@@ -35,7 +35,7 @@ SIMPLEQA = Published(
         ("GPT-4o-mini", 9.5),
         ("GPT-4.1-nano", 7.6),
     ),
-    caution="SimpleQA keeps only questions that strong models got wrong, so its accuracies are lower than ours would be.",
+    caution="SimpleQA keeps only questions that strong models got wrong: its accuracies are lower than ours would be.",
 )
 
 NOLIMA = Published(

@@ -1,6 +1,6 @@
 """What every probe is: a frozen value that makes cases from a seed and grades answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol, runtime_checkable
 
 from hardlimit.core import Case, Generated, Grade, Limit, Quantity, Scored
@@ -25,5 +25,5 @@ class Probe(Protocol):
     def grade(self, case: Case, reply: Generated | Scored) -> tuple[Grade, str | None]:
         """Grade a reply by program: the grade, and what was taken as the answer (None where there is none)."""
 
-    def controls(self) -> dict[str, "Probe"]:
+    def controls(self) -> Mapping[str, "Probe"]:
         """The probe in a setting that every able model passes (`trivial`), and that none passes (`impossible`)."""

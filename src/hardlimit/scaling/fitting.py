@@ -55,9 +55,7 @@ class Fit(Value, frozen=True):
         >>> fit.predict([1000.0]).round(6).tolist()
         [1.0]
         """
-        law = (
-            LAWS[self.law] if self.law != "logistic" else _logistic(self.parameters["chance"], self.parameters["best"])
-        )
+        law = _law_of(self)
         log_u = np.log(
             np.asarray(x, dtype=float) / np.array(self.reference if law.dimensions > 1 else self.reference[0])
         )

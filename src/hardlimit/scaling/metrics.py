@@ -30,7 +30,8 @@ _PERPLEXITY = Metric(better="lower", logged=True)
 METRICS: dict[str, Metric] = {
     **dict.fromkeys(
         ("acc", "acc_norm", "acc_bytes", "accuracy", "exact_match", "em", "mc1", "pass@1", "contains",
-         "acc_mutual_info", "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc", "inst_level_loose_acc"),
+         "acc_mutual_info", "prompt_level_strict_acc", "prompt_level_loose_acc", "inst_level_strict_acc",
+         "inst_level_loose_acc"),
         _SHARE,
     ),
     **dict.fromkeys(("f1", "mc2", "rouge1", "rouge2", "rougeL", "r@1", "r@2", "mrr", "score"), _BOUNDED),

@@ -66,9 +66,9 @@ def what_would_decide(curve: Curve, rule: Rule | None = None, *, noise: Noise | 
         noise: of the table it stands in, or None for the noise of its own residuals.
 
     >>> x = [1e8, 3e8, 1e9, 3e9, 1e10]
-    >>> plan = what_would_decide(Curve.of(x, [3.0, 2.66, 2.50, 2.19, 2.10]))
+    >>> plan = what_would_decide(Curve.of(x, [3.0, 2.9, 2.7, 2.68, 2.5]))
     >>> plan.steps[0].verdict
-    <Verdict.HELPS: 'HELPS'>
+    <Verdict.SATURATES: 'SATURATES'>
     """
     rule = rule or Rule()
     bundle, best = bundle_of([curve], kappa=rule.kappa)

@@ -191,8 +191,8 @@ def _one_checkpoint(rows: list[Record], reading: Reading, notes: list[str]) -> l
         if not reading.independent:
             raise InvalidValueError(
                 f"The {len(steps[rows[0].model])} checkpoints of {rows[0].model} come from one training run: they are "
-                "not independent points, and a law fitted to them looks surer than it is (false floors rise from 5 % to "
-                "15 %). Give one finished run per amount of data; or pass --independent if these are separate runs."
+                "not independent points, and a law fitted to them looks surer than it is (false floors rise from 5 % "
+                "to 15 %). Give one finished run per amount of data; or pass --independent if these are separate runs."
             )
         return rows
     common = set.intersection(*steps.values())

@@ -72,20 +72,24 @@ def calibrated_floor(
     return plain(mf - mis - 3 * np.exp(-s) / d - np.sqrt(6 * np.log(6 / d) / n))
 
 
-def facts_until_binding(seen_once: float, miscalibration: float, delta: float = 0.05) -> float:
-    """Return the training facts from which on the bound says something, 6·ln(6/δ)/(MF − Mis)² (very sparse facts).
+def facts_until_binding(seen_once: float, miscalibration: float, sparsity: float, delta: float = 0.05) -> float:
+    """Return the training facts from which on the bound says something, 6·ln(6/δ)/(MF − Mis − 3·e^(−s)/δ)².
 
     Args:
         seen_once: MF, in [0, 1].
-        miscalibration: Mis, in [0, MF).
+        miscalibration: Mis, in [0, 1].
+        sparsity: s, > 0.
         delta: chance that it fails, in (0, 1).
 
-    >>> round(facts_until_binding(0.2, 0.05, 0.01))
+    Raises:
+        InvalidValueError: where no number of facts makes it binding.
+
+    >>> round(facts_until_binding(0.2, 0.05, 20.0, 0.01))
     1706
     """
-    mf = number("seen_once", seen_once, "(0, 1]")
-    room = mf - number("miscalibration", miscalibration, f"[0, {mf})")
-    return 6 * math.log(6 / number("delta", delta, "(0, 1)")) / room**2
+    limit = float(calibrated_floor(seen_once, miscalibration, sparsity, 1.0, delta))
+    luck = math.sqrt(6 * math.log(6 / delta))  # the sampling term of a single fact, which the line above subtracted
+    return (luck / number("seen_once − miscalibration − 3·e^(−s)/δ", limit + luck, "(0, 1]")) ** 2
 
 
 def calibrated_hallucination(

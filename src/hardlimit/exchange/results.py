@@ -1,0 +1,67 @@
+"""Results of others, from files and folders of any known form."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from hardlimit.core import InsufficientDataError, InvalidValueError
+from hardlimit.exchange.inspect_logs import is_inspect, read_inspect
+from hardlimit.exchange.lm_eval import is_lm_eval, read_lm_eval
+from hardlimit.exchange.long_table import read_csv, read_json_lines, read_parquet
+from hardlimit.scaling import Record
+
+_READERS = {
+    ".csv": read_csv,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".parquet": read_parquet,
+    ".eval": read_inspect,
+}
+KNOWN = "lm-evaluation-harness JSON, Inspect .eval or JSON logs, or CSV, JSON lines and Parquet in long form"
+
+
+def read_results(paths: Sequence[Path]) -> tuple[Record, ...]:
+    """Read every result in some files and folders.
+
+    Args:
+        paths: files, or folders that are searched through and through.
+
+    Raises:
+        InvalidValueError: a path that does not exist, or a file of no known form.
+        InsufficientDataError: no path, or a folder without any result file.
+    """
+    if not paths:
+        raise InsufficientDataError(f"No results were given. Give files or folders: {KNOWN}.")
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(found for found in path.rglob("*") if found.suffix in {*_READERS, ".json"})
+            if not inside:
+                raise InsufficientDataError(f"The folder {path} holds no result file. Known forms: {KNOWN}.")
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            raise InvalidValueError(f"There is no file or folder {path}.")
+    return tuple(record for file in files for record in _read(file))
+
+
+def _read(path: Path) -> tuple[Record, ...]:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is not None:
+        return reader(path)
+    if path.suffix.lower() != ".json":
+        raise InvalidValueError(f"{path} is of no known form. Known: {KNOWN}.")
+    try:
+        document = msgspec.json.decode(path.read_bytes())
+    except msgspec.DecodeError as error:
+        raise InvalidValueError(f"{path} is not JSON: {error}.") from error
+    if is_inspect(document):
+        return read_inspect(path)
+    if is_lm_eval(document):
+        return read_lm_eval(path)
+    raise InvalidValueError(
+        f"{path} is JSON, but neither a result of lm-evaluation-harness (a table `results`) nor a log of Inspect "
+        "(an object `eval`)."
+    )
