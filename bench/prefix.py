@@ -154,11 +154,11 @@ def scoring(console: Console, model: LocalModel, peers: Peers, title: str, reque
     harness = None if values is None else Result(time.process_time() - began, values)
     prompt = sum(reply.usage.prompt_tokens for reply in replies)
     computed = sum(reply.usage.computed_tokens for reply in replies)
-    table = Table(title=f"{title}: {len(requests)} requests, {prompt:,} tokens, {computed:,} computed by hardlimit")
-    for column in ("", "processor seconds", "against hardlimit", "largest difference in log-likelihood"):
+    table = Table(title=f"{title}\n{len(requests)} requests of {prompt:,} tokens, of which {computed:,} are computed")
+    for column in ("", "CPU seconds", "ratio", "log-likelihood differs by"):
         table.add_column(column, justify="left" if not column else "right")
     row(table, "hardlimit", ours, ours, "")
-    for name, result in (("transformers, one by one", naive), ("lm-evaluation-harness hf, batch 8", harness)):
+    for name, result in (("transformers, one by one", naive), ("lm-evaluation-harness (hf)", harness)):
         apart = max(abs(a - b) for a, b in zip(ours.values, result.values, strict=True)) if result else 0.0
         row(table, name, result, ours, f"{apart:.1e}")
     console.print(table)
@@ -173,10 +173,10 @@ def generating(console: Console, model: LocalModel, peers: Peers, questions: int
     naive = timed(lambda: peers.generate_one_by_one(requests))
     same = sum(a == b for a, b in zip(ours.values, naive.values, strict=True))
     table = Table(title=f"Greedy answers of up to 24 tokens: {questions} requests")
-    for column in ("", "processor seconds", "against hardlimit", "same texts"):
+    for column in ("", "CPU seconds", "ratio", "same texts"):
         table.add_column(column, justify="left" if not column else "right")
     row(table, "hardlimit", ours, ours, "")
-    row(table, "transformers' generate, one by one", naive, ours, f"{same} of {questions}")
+    row(table, "transformers, one by one", naive, ours, f"{same} of {questions}")
     console.print(table)
 
 

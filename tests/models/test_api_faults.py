@@ -1,12 +1,15 @@
 """Models over HTTP: every fault of a server is recovered from or counted with its reason, and nothing hangs."""
 
 import time
+from datetime import UTC, datetime
 from email.utils import formatdate
+from random import Random
 
 import pytest
 
 from hardlimit.core import Generate, Message
 from hardlimit.models.api import Patience
+from hardlimit.models.api.faults import AttemptError, retry_after, wait_before
 
 SECRET = "sk-test-5f2a9c7d1e"
 
@@ -146,6 +149,41 @@ class TestFaults:
 
 
 class TestWaiting:
+    def test_a_date_is_taken_by_the_servers_own_clock(self):
+        headers = {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": "Wed, 21 Oct 2026 07:27:45 GMT"}
+        assert retry_after(headers, datetime(1999, 1, 1, tzinfo=UTC)) == 15.0
+
+    @pytest.mark.parametrize("value", ["-5", "inf", "nan", "", "soon", "Wed, 99 Oct 2026 07:28:00 GMT"])
+    def test_a_wait_that_makes_no_sense_is_ignored(self, value):
+        assert retry_after({"retry-after": value}, datetime(2026, 10, 21, tzinfo=UTC)) is None
+
+    def test_waits_double_up_to_the_longest_and_never_hurry_the_server(self):
+        patience = Patience(first_wait=1.0, longest_wait=8.0)
+        busy = AttemptError("busy", kind="status", status=503)
+        for attempt, full in [(2, 1.0), (3, 2.0), (4, 4.0), (5, 8.0), (6, 8.0), (10_000, 8.0)]:
+            waits = [wait_before(attempt, busy, patience, Random(seed)) for seed in range(50)]
+            assert full / 2 <= min(waits) < 0.6 * full
+            assert 0.9 * full < max(waits) <= full
+        later = AttemptError("busy", kind="status", status=429, after=20.0)
+        assert wait_before(2, later, patience, Random(0)) == 20.0
+
+    def test_the_jitter_follows_from_the_seed_and_differs_between_requests(self, server, faulty, opened, monkeypatch):
+        model = opened(server, concurrency=1, patience=Patience(attempts=2, first_wait=0.02))
+
+        async def note(seconds):
+            waits.append(seconds)
+
+        monkeypatch.setattr("hardlimit.models.api.transport.asyncio.sleep", note)
+        runs = []
+        for _ in range(2):
+            waits = []
+            for _ in range(3):
+                server.faults.extend([faulty.status(500)] * 2)
+            list(model.generate([ask(f"Say {n}") for n in range(3)]))
+            runs.append(waits)
+        assert runs[0] == runs[1]
+        assert len(set(runs[0])) == 3
+
     def test_retry_after_in_seconds_is_waited_for(self, server, faulty, opened):
         model = opened(server)
         server.faults.append(faulty.status(429, "slow down", [("Retry-After", "0.4")]))
@@ -159,7 +197,7 @@ class TestWaiting:
         server.faults.append(faulty.status(503, "later", [("Retry-After", then)]))
         reply = one(model)
         assert reply.error.startswith("HTTP 503: later (after 1 attempts; the server asks to wait ")
-        assert reply.error.endswith(" s, and a request may take 10 s in all)")
+        assert reply.error.endswith(" s, and a request may take 60 s in all)")
         asked = float(reply.error.partition("to wait ")[2].partition(" s")[0])
         assert 990 <= asked <= 1000
 

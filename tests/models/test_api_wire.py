@@ -15,6 +15,7 @@ from hardlimit.models.api.wire import (
     read,
     refused_field,
     score_reply,
+    text_reply,
     usage_of,
     without,
 )
@@ -77,6 +78,21 @@ class TestScores:
         with pytest.raises(AttemptError) as error:
             scored(echo(tokens, logprobs=logprobs), "The sky", " is")
         assert error.value.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("logprobs", "expected"),
+    [
+        ({"tokens": ["bl", "ue"], "token_logprobs": [-1.0, -0.5]}, (-1.0, -0.5)),
+        ({"content": [{"token": "bl", "logprob": -1.0}, {"token": "ue", "logprob": -0.5}]}, (-1.0, -0.5)),
+        ({"tokens": ["bl", "ue"], "token_logprobs": [None, -0.5]}, None),
+        ({"tokens": [], "token_logprobs": []}, None),
+        (None, None),
+    ],
+)
+def test_completions_have_two_ways_to_give_log_probabilities(logprobs, expected):
+    content = json.dumps({"choices": [{"text": "blue", "finish_reason": "stop", "logprobs": logprobs}]}).encode()
+    assert text_reply(read(content, TextReply), (), Usage()).token_logprobs == expected
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,17 @@ def test_greedy_answers_equal_those_of_the_model_itself(model, reference):
         assert reply.finish == ("length" if written == 24 else "stop")
 
 
+def test_greedy_answers_equal_those_of_the_local_adapter(model, folder):
+    from hardlimit.models.local import open_local
+
+    here = dict(open_local(folder, dtype="float16").generate(asks()))
+    there = dict(model.generate(asks()))
+    for index in range(len(QUESTIONS)):
+        assert there[index].text == here[index].text
+        assert there[index].finish == here[index].finish
+        assert there[index].usage.prompt_tokens == here[index].usage.prompt_tokens
+
+
 def test_the_model_knows_the_capital_of_france(model):
     assert "Paris" in dict(model.generate(asks()))[0].text
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import unicodedata
 from html.parser import HTMLParser
 
 import pytest
@@ -83,8 +84,6 @@ def test_the_terminal_gets_no_control_character_and_no_markup(names):
 
 @given(st.text())
 def test_visible_text_has_nothing_unseen_and_is_settled(text):
-    import unicodedata
-
     seen = visible(text)
     assert all(unicodedata.category(c) not in INVISIBLE or c in "\n\t\u200c\u200d" for c in seen)
     assert visible(seen) == seen

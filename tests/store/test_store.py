@@ -344,3 +344,10 @@ def test_a_store_that_is_in_use_says_so(store, make, cases):
     raw.close()
     keep(impatient, make, make.answered(cases[0]))
     impatient.close()
+
+
+def test_a_closed_store_is_not_called_damaged(tmp_path):
+    store = Store.open(tmp_path / "answers.sqlite")
+    store.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        store.runs()

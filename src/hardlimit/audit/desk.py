@@ -312,12 +312,12 @@ def _stream(model: Model, requests: Sequence[Request]) -> Iterator[tuple[int, Re
     """Send requests of one kind to the capability that answers them."""
     generates = [request for request in requests if isinstance(request, Generate)]
     if generates:
-        return require(model, Generates).generate(generates)  # type: ignore[type-abstract]
+        return require(model, Generates).generate(generates)
     scores = [request for request in requests if isinstance(request, Score)]
     if scores:
-        return require(model, Scores).score(scores)  # type: ignore[type-abstract]
+        return require(model, Scores).score(scores)
     sees = [request for request in requests if isinstance(request, See)]
     if sees:
-        return require(model, Sees).see(sees)  # type: ignore[type-abstract]
+        return require(model, Sees).see(sees)
     attends = [request for request in requests if isinstance(request, Attend)]
-    return require(model, Attends).attend(attends)  # type: ignore[type-abstract]
+    return require(model, Attends).attend(attends)

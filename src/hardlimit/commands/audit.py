@@ -23,9 +23,10 @@ def audit_command(
     Args:
         model: `embedded`, `local:PATH`, `api:MODEL@URL` or `toy:NAME`.
     """
+    from datetime import UTC, datetime
+
     from rich.console import Console
 
-    from hardlimit.audit import AuditReport
     from hardlimit.audit.budget import Budget
     from hardlimit.audit.plan import STUDIES, Plan, audit
     from hardlimit.commands.progress import RichProgress
@@ -38,13 +39,15 @@ def audit_command(
     plan = Plan(limits=named, budget=Budget.parse(budget), seed=seed)
     with Store.open(out / "answers.sqlite") as store:
         asked = open_model(model)
-        with RichProgress() as progress:
-            report: AuditReport = audit(asked, plan, store, progress)
-    written = write_report(report, out)
+        run = store.begin(asked.card, seed=seed, budget=str(plan.budget), started=datetime.now(UTC))
+        with RichProgress(plan.budget) as progress:
+            report = audit(asked, plan, store, progress)
+        written = write_report(report, out)
+        store.finish(run, finished=datetime.now(UTC))
     if json:
         print(dumps(report))
         return 0
     console = Console()
     render_terminal(report, console)
-    console.print(f"Report: {written}", soft_wrap=True, highlight=False)
+    console.print(f"Report: {written.html}", soft_wrap=True, highlight=False)
     return 0

@@ -35,12 +35,12 @@ def report_command(
     written = write_report(report, folder)
     console = Console(stderr=json)
     if parquet is not None:
-        with Store.open(folder / "answers.sqlite") as store:
+        with Store.open(folder / "answers.sqlite", existing=True) as store:
             store.export_parquet(parquet)
         console.print(f"Answers: {parquet}", soft_wrap=True, highlight=False)
     if json:
         print(dumps(report))
         return 0
     render_terminal(report, console)
-    console.print(f"Report: {written}", soft_wrap=True, highlight=False)
+    console.print(f"Report: {written.html}", soft_wrap=True, highlight=False)
     return 0

@@ -75,7 +75,7 @@ def adapt(model: Any, tokenizer: Any, *, name: str, revision: str, limits: Limit
         tokenizer: its tokenizer.
         name: what the card calls it.
         revision: what pins the weights.
-        limits: what bounds the memory of asking; `Limits()` if None.
+        limits: what bounds the memory of asking; `Limits.within(card)` if None.
 
     Returns:
         A model that also `Attends` where its attention can be read.
@@ -96,7 +96,7 @@ def adapt(model: Any, tokenizer: Any, *, name: str, revision: str, limits: Limit
         settings=asking | {"system": renderer.system},
         **facts(model),
     )
-    runner = Engine(packed, limits or Limits()) if packed is not None else Alone(model)
+    runner = Engine(packed, limits or Limits.within(card)) if packed is not None else Alone(model)
     return kind(card, renderer, runner, frozenset(ends(model, tokenizer)))
 
 

@@ -5,6 +5,7 @@ of two neighbours is where their paths part. So a walk over the sorted prompts w
 computes every node of the tree once: N + Q·q tokens for Q questions of q tokens on one text of N, not Q·(N + q).
 """
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from hardlimit.core import ModelError, Value
 from hardlimit.models.attention import Reading
+from hardlimit.models.card import ModelCard
 from hardlimit.models.decode import Generation
 from hardlimit.models.slots import Packed, SlotCache, Slots, Step
 from hardlimit.models.work import Work
@@ -25,17 +27,34 @@ _READ_TOGETHER = 4
 
 
 class Limits(Value, frozen=True):
-    """What bounds the memory of the asking engine.
+    """What bounds the memory and the waste of the asking engine.
 
     Args:
         chunk: most tokens in one forward pass.
         rows: most answers generated side by side.
-        slots: most slots of the cache that one group of requests may fill, unless one request alone needs more.
+        slots: most slots of the cache that one group of requests may fill, unless one request alone needs more; every
+            answer's next token looks at all of them.
     """
 
     chunk: int = 512
     rows: int = 48
     slots: int = 16384
+
+    @classmethod
+    def within(cls, card: ModelCard, *, cache_bytes: int = 2**31, logits_bytes: int = 2**28) -> "Limits":
+        """The limits that keep a model's cache and logits within so many bytes; other limits as they are by default.
+
+        >>> card = ModelCard(name="x", adapter="x", revision="1", layers=32, kv_heads=32, head_width=128)
+        >>> Limits.within(card).slots  # 1 MiB a token in 32-bit floats
+        2048
+        """
+        width = 2 * (card.layers or 0) * (card.kv_heads or 0) * (card.head_width or 0)
+        slot = width * (4 if card.dtype in {None, "float32"} else 2)
+        whole = cls()
+        return cls(
+            chunk=max(1, min(whole.chunk, logits_bytes // (4 * (card.vocabulary or 1)))),
+            slots=max(1, min(whole.slots, cache_bytes // max(slot, 1))),
+        )
 
 
 def common_prefix(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
@@ -101,9 +120,14 @@ class Engine:
 
     def _keep_path(self, cache: SlotCache, last: Work | None, group: Sequence[Work]) -> None:
         """Drop what the next group does not share, and hand the shared path to its first request."""
-        path = common_prefix(last.tokens, group[0].tokens) if last else 0
-        # Logits are not kept, so a token whose logits a request of the group needs is computed again.
-        path = min([path, *(work.needs for work in group)])
+        path = 0
+        if last is not None:
+            path = shared = common_prefix(last.tokens, group[0].tokens)
+            for before, work in itertools.pairwise([last, *group]):
+                shared = min(shared, common_prefix(before.tokens, work.tokens))
+                # Logits are not kept, so a token whose logits a request of the group needs is computed again.
+                if work.needs < shared:
+                    path = min(path, work.needs)
         cache.keep(last.slots[:path] if last else np.zeros(0, dtype=np.int64))
         group[0].slots, group[0].shared = np.arange(path), path
 

@@ -61,8 +61,15 @@ class Renderer:
         return self._text(self._turns(messages))
 
     def tokens(self, text: str) -> list[int]:
-        """Token ids of rendered text."""
-        ids: list[int] = self._tokenizer(text, add_special_tokens=not self._has_template)["input_ids"]
+        """Token ids of rendered text.
+
+        Raises:
+            InvalidValueError: if it cannot be tokenized, as a lone surrogate cannot.
+        """
+        try:
+            ids: list[int] = self._tokenizer(text, add_special_tokens=not self._has_template)["input_ids"]
+        except (TypeError, ValueError) as error:
+            raise InvalidValueError(f"The prompt cannot be tokenized: {error}") from error
         eos = self._tokenizer.eos_token_id
         if not self._has_template and ids and ids[-1] == eos and not text.endswith(str(self._tokenizer.eos_token)):
             ids.pop()  # a tokenizer that closes every text would end the conversation before it begins
@@ -101,8 +108,7 @@ class Renderer:
         turns = self._turns(messages)
         text = self._text(turns)
         places = self._places(turns, text)
-        encoded = self._tokenizer(text, add_special_tokens=not self._has_template, return_offsets_mapping=True)
-        ids, offsets = self.tokens(text), encoded["offset_mapping"]
+        ids, offsets = self.tokens(text), self._offsets(text)
         found = []
         for span in spans:
             start, end = self._characters(span, messages, places)
@@ -111,6 +117,15 @@ class Renderer:
                 raise InvalidValueError(f"The span '{span.name}' holds no token of the rendered prompt.")
             found.append((inside[0], inside[-1] + 1))
         return ids, found
+
+    def _offsets(self, text: str) -> list[tuple[int, int]]:
+        """The first and the last + 1 character of every token."""
+        try:
+            encoded = self._tokenizer(text, add_special_tokens=not self._has_template, return_offsets_mapping=True)
+        except NotImplementedError as error:
+            raise InvalidValueError("The model's tokenizer does not tell which characters a token holds.") from error
+        offsets: list[tuple[int, int]] = encoded["offset_mapping"]
+        return offsets
 
     def _keeps_system(self) -> bool:
         probe = [Turn("system", "first-probe", ()), Turn("user", "second-probe", ())]

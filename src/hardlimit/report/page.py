@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import re
 import shlex
 from collections.abc import Mapping
 from functools import cache
@@ -16,7 +15,7 @@ from markupsafe import Markup
 from hardlimit.audit import AuditReport, LimitReport
 from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Measurement, Quantity, Shape
 from hardlimit.models import ModelCard
-from hardlimit.report import gauges, hostile, numbers, tables, words
+from hardlimit.report import gauges, hostile, links, numbers, tables, words
 from hardlimit.report.charts import CONFIG, Picture, Scene, pictures, theme
 
 LONGEST_TEXT = 12_000
@@ -122,6 +121,7 @@ def _environment() -> Environment:
         "interval": numbers.interval_text,
         "json": embedded_json,
         "kind": _kind,
+        "linked": links.linked,
         "listed": tables.listed,
         "one_line": hostile.one_line,
         "percent": numbers.percent,
@@ -141,8 +141,10 @@ def _environment() -> Environment:
 def _vocabulary() -> dict[str, Any]:
     """What the templates know that is the same for every report."""
     return {
+        "anchor": links.measurement_anchor,
         "artefacts": ARTEFACTS,
         "bases": words.BASES,
+        "claim_anchor": links.claim_anchor,
         "colours": theme.COLOURS,
         "dash_patterns": theme.DASHES,
         "fold": FOLD,
@@ -173,10 +175,7 @@ def _about(report: AuditReport) -> dict[str, Any]:
         return pictures(scene(limit, measurement, window=window))
 
     return {
-        "anchor": _anchor,
         "bound_of": bound_of,
-        "claim_anchor": _claim_anchor,
-        "claim_link": _claim_link,
         "command": command(report),
         "make_gauge": make_gauge,
         "matrix": tables.matrix(report),
@@ -220,26 +219,3 @@ def _kind(claim: Claim) -> str:
     if isinstance(claim, Bound):
         return "bound"
     return "shape" if isinstance(claim, Shape) else "impossibility"
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
-
-
-def _anchor(limit: LimitReport, measurement: Measurement) -> str:
-    """Identify a measurement on the page: by its place, since its name may hold anything."""
-    place = next((i for i, other in enumerate(limit.measurements) if other.name == measurement.name), None)
-    return f"{limit.limit}-resources" if place is None else f"{limit.limit}-m{place + 1}"
-
-
-def _claim_anchor(limit: LimitReport, identifier: str) -> str:
-    return f"{limit.limit}-claim-{_slug(identifier)}"
-
-
-def _claim_link(limit: LimitReport, identifier: str) -> str | Markup:
-    """Link to a claim where the limit tells it, else name it."""
-    told = {group[0].statement.id for group in tables.claims_by_statement(limit)}
-    if identifier not in told:
-        return identifier
-    text = hostile.one_line(identifier)
-    return Markup('<a href="#{}">{}</a>').format(_claim_anchor(limit, identifier), text)

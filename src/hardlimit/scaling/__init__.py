@@ -7,6 +7,8 @@ from hardlimit.scaling.anchored import (
     false_violation_rate,
     items_to_refute,
 )
+from hardlimit.scaling.assessment import Assessed, Question, ScalingReport, assess
+from hardlimit.scaling.bootstrap import bootstrap_gains
 from hardlimit.scaling.curve import Curve, ScalePoint
 from hardlimit.scaling.fitting import Fit, bootstrap_law, fit_law
 from hardlimit.scaling.forecast import Forecast, Prior, forecast
@@ -26,6 +28,7 @@ __all__ = [
     "METRICS",
     "SCENARIOS",
     "AnchoredVerdict",
+    "Assessed",
     "Cell",
     "Curve",
     "CurveTable",
@@ -36,10 +39,12 @@ __all__ = [
     "Metric",
     "Plan",
     "Prior",
+    "Question",
     "Reading",
     "Record",
     "Rule",
     "ScalePoint",
+    "ScalingReport",
     "ScalingVerdict",
     "Scenario",
     "ScoredForecast",
@@ -47,6 +52,8 @@ __all__ = [
     "TaskVerdict",
     "anchored",
     "anchored_curve",
+    "assess",
+    "bootstrap_gains",
     "bootstrap_law",
     "chance_of",
     "count_from",

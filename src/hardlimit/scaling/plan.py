@@ -1,15 +1,16 @@
 """What would decide an undetermined verdict: which scale to measure next, and how many items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from hardlimit.core import Value, Verdict
 from hardlimit.scaling.curve import Curve
 from hardlimit.scaling.nested import Best, Bundle, Floats, minimise
-from hardlimit.scaling.noise import Noise, bundle_of, counted, fitted_log, own_noise, shape_of
-from hardlimit.scaling.verdict import ORDER, Rule, judge
+from hardlimit.scaling.noise import Noise, bundle_of, counted, fitted_log, shape_of
+from hardlimit.scaling.verdict import ORDER, Rule, ScalingVerdict, judge
+from hardlimit.scaling.words import percent
 
 
 class Step(Value, frozen=True):
@@ -53,7 +54,7 @@ class _Expected:
     more: int
 
 
-def what_would_decide(curve: Curve, rule: Rule | None = None, *, noise: Noise | None = None) -> Plan:
+def what_would_decide(judged: ScalingVerdict, rule: Rule | None = None) -> Plan:
     """Look for a next measurement after which the verdict is expected to be decided.
 
     Each design (further scales, more items) is judged on the data that the fitted law expects, with today's noise: it
@@ -61,18 +62,17 @@ def what_would_decide(curve: Curve, rule: Rule | None = None, *, noise: Noise | 
     the margin itself no measurement decides, and that is said.
 
     Args:
-        curve: the curve.
+        judged: a verdict, with its curve and the noise it was judged by.
         rule: margins and level.
-        noise: of the table it stands in, or None for the noise of its own residuals.
 
+    >>> from hardlimit.scaling.tasks import verdict
     >>> x = [1e8, 3e8, 1e9, 3e9, 1e10]
-    >>> plan = what_would_decide(Curve.of(x, [3.0, 2.9, 2.7, 2.68, 2.5]))
+    >>> plan = what_would_decide(verdict(Curve.of(x, [3.0, 2.9, 2.7, 2.68, 2.5])))
     >>> plan.steps[0].verdict
     <Verdict.SATURATES: 'SATURATES'>
     """
-    rule = rule or Rule()
+    rule, curve = rule or Rule(), judged.curve
     bundle, best = bundle_of([curve], kappa=rule.kappa)
-    known = own_noise(bundle, best) if noise is None else noise
     designs = list(_designs(curve, bundle, best))
     width = max(design.below.size for design in designs)
     below, log_y, weight = (
@@ -85,22 +85,21 @@ def what_would_decide(curve: Curve, rule: Rule | None = None, *, noise: Noise | 
     )
     stacked = Bundle(below, log_y, weight, rule.kappa)
     extra = np.array([len(design.factors) for design in designs])
-    freedom = np.maximum(known.freedom[0], 0) + extra
-    variance = np.full(len(designs), max(float(known.variance[0]), 1e-12))
-    judged = judge(stacked, minimise(stacked), replace(known, variance=variance, freedom=freedom), rule, with_p=False)
+    freedom = np.inf if judged.noise_freedom is None else max(judged.noise_freedom, 0.0)
+    noise = Noise(np.full(len(designs), max(judged.noise_factor, 1e-12)), freedom + extra, "own residuals")
+    expected = judge(stacked, minimise(stacked), noise, rule, with_p=False)
     top = float(curve.scales[-1])
     items = curve.items
     steps = tuple(
         Step(
             scales=tuple(top * factor for factor in design.factors),
             items=None if design.more == 1 or items is None else int(items.max()) * design.more,
-            verdict=ORDER[int(judged.verdict[row])],
+            verdict=ORDER[int(expected.verdict[row])],
         )
         for row, design in enumerate(designs)
-        if judged.verdict[row] >= 0 and (design.factors or design.more > 1)
+        if expected.verdict[row] >= 0 and (design.factors or design.more > 1)
     )
-    gain = float(judged.value["next_gain"][0])
-    return Plan(steps=steps[:3], says=_says(steps, gain, rule, curve))
+    return Plan(steps=steps[:3], says=_says(steps, judged, rule))
 
 
 def _padded(values: Floats, width: int) -> Floats:
@@ -130,16 +129,17 @@ def _designs(curve: Curve, bundle: Bundle, best: Best) -> Sequence[_Expected]:
     return sorted(designs, key=lambda design: (design.more * (1 + len(design.factors)), max(design.factors, default=1)))
 
 
-def _says(steps: tuple[Step, ...], gain: float, rule: Rule, curve: Curve) -> str:
+def _says(steps: tuple[Step, ...], judged: ScalingVerdict, rule: Rule) -> str:
     if not steps:
         return (
-            f"Nothing tried would decide (up to ×30 in scale{', 64 times the items' if counted(curve) else ''}): the "
-            f"expected gain of {100 * gain:.0f} % lies too near the margin of {100 * rule.next_gain:.0f} %."
+            f"Nothing tried would decide (up to ×30 in scale{', ×64 in items' if counted(judged.curve) else ''}): "
+            f"the noise of {percent(judged.noise)} at one scale is too large, or the expected gain of "
+            f"{percent(judged.next_gain.value)} too near the margin of {percent(rule.next_gain)}."
         )
     first = steps[0]
     parts = []
     if first.scales:
-        parts.append("measure at " + " and ".join(f"{scale:.3g}" for scale in first.scales) + f" {curve.resource}")
+        parts.append("measure at " + " and ".join(f"{scale:.3g}" for scale in first.scales) + f" {judged.resource}")
     if first.items is not None:
         parts.append(f"use {first.items} items per scale")
     return f"To decide, {' and '.join(parts)}: expected verdict {first.verdict}."

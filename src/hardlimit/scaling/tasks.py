@@ -81,6 +81,8 @@ def verdicts(
     if not curves:
         raise InsufficientDataError("There is no curve to judge; give at least one.")
     bundle, best = bundle_of(curves, kappa=rule.kappa)
+    if noise == "auto":
+        noise = "pooled" if len(curves) >= _ENOUGH_TO_POOL else "own"
     known = _noise(curves, bundle, best, noise)
     judged = judge(bundle, best, known, rule)
     level = np.exp(fitted_log(bundle, best))
@@ -107,7 +109,7 @@ def _noise(curves: Sequence[Curve], bundle: Bundle, best: Best, choice: NoiseCho
     if choice == "sampling":
         return sampling_noise(curves)
     own = own_noise(bundle, best)
-    if choice == "own" or (choice == "auto" and len(curves) < _ENOUGH_TO_POOL):
+    if choice == "own":
         return own
     return pooled_noise(own, ["weighted" if weighted(curve) else "plain" for curve in curves])
 
@@ -143,10 +145,13 @@ def _verdict(
         floor_fraction=floor if identifiable else None,
         floor_says=floor_says(floor if identifiable else None, exponent * curve.decades, changed=changed),
         exponent=exponent,
+        reducible=1.0 - floor.value,
         level_at_largest=at_largest,
         decades=curve.decades,
         noise=spread,
         noise_source=noise.source if noise.freedom[row] > 0 else "unknown",
+        noise_factor=variance,
+        noise_freedom=float(noise.freedom[row]) if np.isfinite(noise.freedom[row]) else None,
         p_values={str(one): float(p) for one, p in zip(ORDER, judged.p[row], strict=True)},
         vetoed=vetoed,
         notes=notes_on(curve, noise.source, float(best.sse[row]), variance, float(noise.freedom[row])),

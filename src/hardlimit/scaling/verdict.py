@@ -59,11 +59,14 @@ class ScalingVerdict(Value, frozen=True):
         next_gain: 1 − f(κ x_max)/f(x_max).
         floor_fraction: share of the last loss that does not shrink, or None where the data cannot say.
         floor_says: what may be said about a floor.
-        exponent: α of the fitted law.
+        exponent: α of the fitted law, ln y = ln Y + ln(1 − φ + φ (x/x_max)^−α).
+        reducible: φ of the fitted law: the share of the last loss that it lets shrink.
         level_at_largest: fitted loss at the largest scale.
         decades: measured range.
         noise: standard deviation of ln(loss) at one scale.
         noise_source: where the noise was read.
+        noise_factor: variance per unit of inverse weight: 1 where the scatter is what the counts say.
+        noise_freedom: degrees of freedom the noise is known with, or None where it is taken as known.
         p_values: for each decided verdict, the p-value of its opposite.
         vetoed: the verdict that a fit to the largest scales overruled, or None.
         notes: what a reader must know.
@@ -81,14 +84,23 @@ class ScalingVerdict(Value, frozen=True):
     floor_fraction: Estimate | None
     floor_says: str
     exponent: float
+    reducible: float
     level_at_largest: float
     decades: float
     noise: float
     noise_source: str
+    noise_factor: float
+    noise_freedom: float | None
     p_values: dict[str, float]
     vetoed: Verdict | None
     notes: tuple[str, ...]
     curve: Curve
+
+    def law(self, scales: Floats) -> Floats:
+        """The fitted law's metric at some scales, inside or beyond what was measured."""
+        u = np.asarray(scales, dtype=float) / self.curve.scales[-1]
+        loss = self.level_at_largest * np.maximum(1 - self.reducible + self.reducible * u**-self.exponent, 0.0)
+        return self.curve.metric_of(loss)
 
 
 ORDER = (Verdict.HURTS, Verdict.CANNOT_PROGRESS, Verdict.SATURATES, Verdict.HELPS)

@@ -76,6 +76,8 @@ def reporting(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into a `StoreError` with the way out."""
     try:
         yield
+    except sqlite3.ProgrammingError:
+        raise  # A closed store, another thread: a mistake of the caller, not of the file.
     except sqlite3.Error as error:
         code = _code(error)
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:

@@ -66,7 +66,7 @@ def test_a_row_equals_output_attentions(kind, template, opened, reference):
         spans = spans[1:]  # the window of these models, 12 tokens, leaves the first span out
     model = opened(kind, template)
     (reply,) = replies(model.attend([Attend(messages=user(text), spans=spans)]))
-    ids = model._renderer.tokens(model._renderer.text(user(text)))
+    ids = model._renderer.tokens(model.prompt(user(text)))
     assert_equal_to_weights(reply, reference_weights(reference(kind, template), ids))
     assert [found.name for found in reply.spans] == [wanted.name for wanted in spans]
     assert reply.usage.prompt_tokens == len(ids)
@@ -80,7 +80,7 @@ def test_many_readings_share_what_they_have_in_common(kind, opened, reference):
     found = replies(model.attend(requests))
     distinct = set()
     for request, reply in zip(requests, found, strict=True):
-        ids = model._renderer.tokens(model._renderer.text(request.messages))
+        ids = model._renderer.tokens(model.prompt(request.messages))
         assert_equal_to_weights(reply, reference_weights(reference(kind), ids))
         distinct |= {tuple(ids[:n]) for n in range(1, len(ids))}
     # Each prompt's last token is computed for itself, the others once each.
@@ -100,7 +100,7 @@ def test_the_matrix_is_never_made(opened, monkeypatch):
 
     monkeypatch.setattr(own, "forward", spy)
     replies(model.attend([Attend(messages=user(TEXT), spans=(span("needle", TEXT, "amber"),))]))
-    keys = len(model._renderer.tokens(model._renderer.text(user(TEXT))))
+    keys = len(model._renderer.tokens(model.prompt(user(TEXT))))
     assert sizes == [(keys - 1, None), (1, (1, 4, 1, keys))]
 
 
@@ -144,7 +144,7 @@ def test_an_overlong_prompt_is_an_error_reply(opened):
     model = opened("llama")
     text = "lies " * 300
     (reply,) = replies(model.attend([Attend(messages=user(text), spans=(span("x", text, "lies"),))]))
-    n = len(model._renderer.tokens(model._renderer.text(user(text))))
+    n = len(model._renderer.tokens(model.prompt(user(text))))
     assert reply.error == f"The prompt has {n:,} tokens, but the window of {model.card.name} has 256."
 
 

@@ -159,7 +159,7 @@ def test_two_at_once_both_get_the_whole_of_it(known, converted, cache):
     def run():
         try:
             found.append(embedded.prepare())
-        except BaseException as error:
+        except (OSError, ModelError, threading.BrokenBarrierError) as error:
             failed.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(2)]
@@ -269,11 +269,11 @@ def test_its_tokenizer_is_the_published_one(own):
 
 @pytest.mark.embedded
 def test_its_chat_template_is_the_published_one(smol):
-    assert smol._renderer.text(user("Hi.")) == (
+    assert smol.prompt(user("Hi.")) == (
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
         "<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n"
     )
-    assert smol._renderer.text((Message(role="system", content="S"), *user("U"))) == (
+    assert smol.prompt((Message(role="system", content="S"), *user("U"))) == (
         "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"
     )
 
@@ -302,7 +302,7 @@ def test_its_scores_and_rows_are_transformers_own(smol, own):
     model, _ = own
     text = "The grass is green. The code of Anna is 4821. The sky is blue. What is the code of Anna?"
     start = text.index("4821")
-    ids = smol._renderer.tokens(smol._renderer.text(user(text)))
+    ids = smol._renderer.tokens(smol.prompt(user(text)))
     answer = smol._renderer._tokenizer("The code is 4821", add_special_tokens=False)["input_ids"]
     with torch.no_grad():
         output = model(torch.tensor([ids + answer]))

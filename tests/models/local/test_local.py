@@ -17,7 +17,7 @@ from hardlimit.testing import check_model
 
 pytestmark = pytest.mark.local
 PACKED = ("llama", "neox", "qwen2", "qwen3", "mistral", "gemma2", "gpt2")
-KINDS = (*PACKED, "bloom")
+KINDS = (*PACKED, "gpt-oss", "bloom")
 QUESTIONS = ("Which word is the secret word?", "Which word is the capital of France?", "Numbers such as 12, 345")
 
 
@@ -92,7 +92,7 @@ def test_a_prompt_is_what_the_chat_template_makes_of_it(opened, reference):
     )
     conversation = [{"role": m.role, "content": m.content} for m in messages]
     text = tokenizer.apply_chat_template(conversation, add_generation_prompt=True, tokenize=False)
-    assert opened("llama")._renderer.text(messages) == text
+    assert opened("llama").prompt(messages) == text
     expected = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert opened("llama")._renderer.tokens(text) == expected
     reply = single(opened("llama").generate([Generate(messages=messages, max_tokens=1)]))
@@ -102,7 +102,7 @@ def test_a_prompt_is_what_the_chat_template_makes_of_it(opened, reference):
 def test_without_a_template_turns_are_joined_by_blank_lines(opened):
     model = opened("llama", "plain")
     messages = (Message(role="system", content="One."), Message(role="user", content="Two."))
-    assert model._renderer.text(messages) == "One.\n\nTwo."
+    assert model.prompt(messages) == "One.\n\nTwo."
     assert model.card.chat == "plain"
     assert model.card.settings["system"] == "joined"
 
@@ -124,11 +124,11 @@ def test_a_plain_prompt_gets_the_tokenizers_own_first_token_but_no_last_one(open
 def test_a_system_message_goes_into_the_user_turn_where_the_template_has_no_place_for_it(opened):
     with_place, without = opened("llama"), opened("llama", "no system")
     messages = (Message(role="system", content="Be brief."), Message(role="user", content="Why?"))
-    assert without._renderer.text(messages) == with_place._renderer.text(user("Be brief.\n\nWhy?"))
+    assert without.prompt(messages) == with_place.prompt(user("Be brief.\n\nWhy?"))
     assert with_place.card.settings["system"] == "own turn"
     assert without.card.settings["system"] == "first user turn"
     alone = (Message(role="system", content="Be brief."),)
-    assert without._renderer.text(alone) == with_place._renderer.text(user("Be brief."))
+    assert without.prompt(alone) == with_place.prompt(user("Be brief."))
 
 
 def test_a_conversation_that_the_template_refuses_is_an_error_reply(tiny):
@@ -165,10 +165,16 @@ def test_what_has_no_token_before_it_cannot_be_scored(opened):
     assert (reply.finish, reply.error) == ("error", "The prompt has no tokens.")
 
 
+def test_text_that_cannot_be_tokenized_is_an_error_reply_and_others_go_on(opened):
+    bad, good = replies(opened("llama").generate([Generate(messages=user(t), max_tokens=1) for t in ("\ud800", "a")]))
+    assert bad.error.startswith("The prompt cannot be tokenized: ")
+    assert good.error is None
+
+
 def test_a_prompt_longer_than_the_window_is_an_error_reply_and_others_go_on(opened):
     model = opened("llama")
     long, short = user("lies " * 300), user("Why?")
-    n = len(model._renderer.tokens(model._renderer.text(long)))
+    n = len(model._renderer.tokens(model.prompt(long)))
     name = model.card.name
     bad, good = replies(model.generate([Generate(messages=m, max_tokens=2) for m in (long, short)]))
     assert bad.error == (
@@ -183,7 +189,7 @@ def test_a_prompt_longer_than_the_window_is_an_error_reply_and_others_go_on(open
 def test_an_answer_ends_at_the_window(opened):
     model = opened("llama")
     prompt = user("lies " * 240)
-    used = len(model._renderer.tokens(model._renderer.text(prompt)))
+    used = len(model._renderer.tokens(model.prompt(prompt)))
     reply = single(model.generate([Generate(messages=prompt, max_tokens=100)]))
     assert (reply.finish, reply.usage.completion_tokens) == ("length", 256 - used)
 

@@ -95,7 +95,7 @@ def test_a_shared_text_is_computed_once(adapted):
     questions = [f" {first} is the secret word?" for first in ("the", "word", "said", "France", "list")]
     requests = [Generate(messages=user(HAYSTACK.strip() + q), max_tokens=1) for q in questions]
     usages = [reply.usage for reply in replies(model.generate(requests))]
-    prompts = [model._renderer.tokens(model._renderer.text(r.messages)) for r in requests]
+    prompts = [model._renderer.tokens(model.prompt(r.messages)) for r in requests]
     shared = len(prompts[0]) - len(model._renderer.tokens(questions[0] + "<|im_end|>\n<|im_start|>assistant\n"))
     assert all(prompt[:shared] == prompts[0][:shared] for prompt in prompts)
     assert len({prompt[shared] for prompt in prompts}) == len(prompts)
@@ -103,6 +103,28 @@ def test_a_shared_text_is_computed_once(adapted):
     assert sorted(usage.cached_tokens for usage in usages) == [0, *[shared] * 4]
     computed = sum(usage.prompt_tokens - usage.cached_tokens for usage in usages)
     assert computed == shared + sum(len(prompt) - shared for prompt in prompts)
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(rows=1), Limits(rows=2, chunk=5), Limits(slots=120)])
+def test_every_node_of_the_prefix_tree_is_computed_once_however_groups_are_cut(limits, adapted):
+    model = adapted("llama", limits)
+    texts = [HAYSTACK + q for q in ("Why?", "Who?", "Where is it?")] + ["A", "Which?", "Who?", "the word", "the list"]
+    requests = [Generate(messages=user(text), max_tokens=2) for text in texts]
+    usages = [reply.usage for reply in replies(model.generate(requests))]
+    prompts = [model._renderer.tokens(model.prompt(r.messages)) for r in requests]
+    nodes = {tuple(prompt[:n]) for prompt in prompts for n in range(1, len(prompt) + 1)}
+    assert sum(usage.prompt_tokens - usage.cached_tokens for usage in usages) == len(nodes)
+
+
+def test_a_prompt_asked_again_is_computed_again_by_its_last_token_alone(adapted):
+    """Within a group even that is shared; across groups its logits are gone."""
+    requests = [Generate(messages=user("Which?"), max_tokens=2, temperature=1.0, seed=s) for s in range(4)]
+    computed = {}
+    for rows in (48, 2, 1):
+        usages = [reply.usage for reply in replies(adapted("llama", Limits(rows=rows)).generate(requests))]
+        computed[rows] = sum(usage.prompt_tokens - usage.cached_tokens for usage in usages)
+    prompt = usages[0].prompt_tokens
+    assert computed == {48: prompt, 2: prompt + 1, 1: prompt + 3}
 
 
 def test_usage_counts_what_was_really_computed(adapted, passes):

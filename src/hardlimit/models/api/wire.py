@@ -63,6 +63,8 @@ class _Columns(msgspec.Struct):
     token_logprobs: list[float | None] = []
     top_logprobs: list[dict[str, float | None] | None] | None = None
     text_offset: list[int] = []
+    content: list[_Token] | None = None
+    """How llama.cpp's server gives them here too, instead of the columns."""
 
 
 class _Text(msgspec.Struct):
@@ -260,6 +262,7 @@ def text_reply(reply: TextReply, stop: Sequence[str], usage: Usage) -> Generated
     choice = reply.choices[0]
     columns = choice.logprobs or _Columns()
     pairs = list(zip(columns.tokens, columns.token_logprobs, strict=False))
+    pairs = pairs or [(token.token, token.logprob) for token in columns.content or []]
     return _generated(choice.text, _finish(choice.finish_reason), pairs, stop, usage)
 
 

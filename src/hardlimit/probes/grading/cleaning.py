@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from hardlimit.core import Value
 from hardlimit.probes.grading.folding import Word, shorten
 
-_SPECIAL = re.compile(r"<\|[^|<>\n]{0,40}\|>|</?(?:s|pad|unk|eos|bos|start_of_turn|end_of_turn)>|\[/?INST\]", re.IGNORECASE)
+_SPECIAL = re.compile(
+    r"<\|[^|<>\n]{0,40}\|>|</?(?:s|pad|unk|eos|bos|start_of_turn|end_of_turn)>|\[/?INST\]", re.IGNORECASE
+)
 _THOUGHT_ENDS = re.compile(r"</(?:think|thinking|thought|reasoning|scratchpad)>", re.IGNORECASE)
 _THOUGHT_BEGINS = re.compile(r"<(?:think|thinking|thought|reasoning|scratchpad)>", re.IGNORECASE)
-_SPEAKER = re.compile(r"\n[ \t]*[*#]{0,4}(?:user|human|question|q|assistant|system|ai|instruction)\b[*]{0,2}[ \t]*[:\d]", re.IGNORECASE)
+_SPEAKER = re.compile(
+    r"\n[ \t]*[*#]{0,4}(?:user|human|question|q|assistant|system|ai|instruction)\b[*]{0,2}[ \t]*[:\d]", re.IGNORECASE
+)
 _MARKER = re.compile(
-    r"(?:^|[\n.!?*(\"'{] ?)[*_\"' ]{0,4}(?:(?:the |my )?(?:final |short |correct |best )?answer|a)[*_\"']{0,3} ?(?:is ?)?:",
+    r"(?:^|[\n.!?*(\"'{] ?)[*_\"' ]{0,4}(?:(?:the |my )?(?:final |short |correct |best )?answer|a)[*_\"']{0,3} ?"
+    r"(?:is ?)?:",
     re.IGNORECASE,
 )
 _LONGEST_PERIOD = 24
@@ -37,11 +42,9 @@ def clean(text: str) -> Cleaned:
     'Paris'
     """
     text = shorten(text)
-    closing = None
-    for closing in _THOUGHT_ENDS.finditer(text):
-        pass
-    if closing is not None:
-        text = text[closing.end() :]
+    thoughts = list(_THOUGHT_ENDS.finditer(text))
+    if thoughts:
+        text = text[thoughts[-1].end() :]
     opening = _THOUGHT_BEGINS.search(text)
     if opening is not None:
         text = text[: opening.start()]
@@ -50,11 +53,9 @@ def clean(text: str) -> Cleaned:
     turn = _SPEAKER.search(text)
     if turn is not None and text[: turn.start()].strip():
         text = text[: turn.start()]
-    label = None
-    for label in _MARKER.finditer(text):
-        pass
-    if label is not None and text[label.end() :].strip(" *_\n\"'"):
-        text = text[label.end() :]
+    labels = list(_MARKER.finditer(text))
+    if labels and text[labels[-1].end() :].strip(" *_\n\"'"):
+        text = text[labels[-1].end() :]
     return Cleaned(text=text.replace("**", "").replace("__", " ").replace("#", " ").strip(), cut=cut)
 
 

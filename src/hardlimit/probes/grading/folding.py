@@ -6,6 +6,12 @@ from functools import lru_cache
 
 from hardlimit.core import Value
 
+
+def word_set(words: str) -> frozenset[str]:
+    """Make a set of the words of a text."""
+    return frozenset(words.split())
+
+
 LONGEST = 8_000
 """Characters of a reply that are read: its first three quarters of this and its last quarter."""
 
@@ -20,11 +26,11 @@ _LETTERS = str.maketrans(
 )  # fmt: skip
 _TOKEN = re.compile(r"(?<![^\W_])-?\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)*|[.;:!?\n,()\[\]—/\"]")
 _ABBREVIATED = re.compile(r"(?<![^\W_])((?:[^\W\d_]\.){2,})")
-_SHORTENED = frozenset("st mt ft dr mr mrs ms prof jr sr vs approx".split())
+_SHORTENED = word_set("st mt ft dr mr mrs ms prof jr sr vs approx")
 _STOPS = frozenset(".;!?\n")
 _PAUSES = frozenset(",:()[]—")
-_SPLITTERS = frozenset(
-    "but however although though yet because since maybe perhaps possibly probably so whereas while unless".split()
+_SPLITTERS = word_set(
+    "but however although though yet because since maybe perhaps possibly probably so whereas while unless"
 )
 _GUESSES = frozenset({("i", "think"), ("i", "believe"), ("i", "guess"), ("i", "suppose"), ("i", "assume")})
 _CONTRACTED = {
@@ -72,9 +78,9 @@ def fold(text: str) -> str:
     return " ".join(words)
 
 
-_UNITS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-seventeen eighteen nineteen""".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_UNITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+          "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def number_words(number: int) -> str:
@@ -91,7 +97,7 @@ def number_words(number: int) -> str:
 
 @lru_cache(maxsize=65_536)
 def spellings(name: str) -> tuple[str, ...]:
-    """Folded forms under which a name is recognised: without accents, umlauts written out, Saint also as St., numbers in words.
+    """Folded forms under which a name is recognised: umlauts written out, Saint also as St., numbers in words.
 
     >>> spellings("Zürich"), spellings("St. John's")
     (('zurich', 'zuerich'), ('st john', 'saint john'))

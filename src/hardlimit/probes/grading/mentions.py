@@ -97,9 +97,7 @@ def find(words: Sequence[Word], known: Known) -> Iterator[Mention]:
         if best is None:
             index += 1
             continue
-        yield Mention(
-            name=best[0], gold=is_gold, first=index, last=index + best[1], clause=words[index].clause
-        )
+        yield Mention(name=best[0], gold=is_gold, first=index, last=index + best[1], clause=words[index].clause)
         index += best[1]
 
 
@@ -121,7 +119,9 @@ def negated(words: Sequence[Word], mention: Mention) -> bool:
     >>> [negated(words, mention) for mention in find(words, Known(gold=("Paris",), lures=()))]
     [True]
     """
-    before = [word.text for word in words[max(0, mention.first - _REACH) : mention.first] if word.clause == mention.clause]
+    before = [
+        word.text for word in words[max(0, mention.first - _REACH) : mention.first] if word.clause == mention.clause
+    ]
     for index, text in enumerate(before):
         following = before[index + 1] if index + 1 < len(before) else ""
         if text in _NEGATORS and following not in _NO_NEGATION_AFTER:

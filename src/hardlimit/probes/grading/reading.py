@@ -3,24 +3,26 @@
 from collections.abc import Sequence
 
 from hardlimit.core import Grade
-from hardlimit.probes.grading.folding import Word, read_words
+from hardlimit.probes.grading.folding import Word, read_words, word_set
 from hardlimit.probes.grading.mentions import Known, Mention, concessive, find, lexicon, negated
 from hardlimit.probes.grading.phrases import Stance, guesses, stance
 
-_FILLER = frozenset(
+_FILLER = word_set(
     """a an the of in on at to for is are was were be it its this that these those answer question sure certainly course
     yes no ok okay well let me think see i my you your here what which who where when how does do did name named called
     and or also as by with from about please thank thanks great good would will can could may might should hello hi just
-    so then there based given provided following final short one word sorry apologize apologies unfortunately however but
-    though if any located situated written know known into asks asking""".split()
+    so then there based given provided following final short one word sorry apologize apologies unfortunately however
+    but though if any located situated written know known into asks asking"""
 )
 """Words that answer nothing by themselves."""
-_LINKS = frozenset({"or", "and", "either", "both", "maybe", "possibly", "perhaps", "also", "the", "a", "in", "is", "it", "vs"})
+_LINKS = frozenset(
+    {"or", "and", "either", "both", "maybe", "possibly", "perhaps", "also", "the", "a", "in", "is", "it", "vs"}
+)
 _CORRECTIONS = frozenset({"wait", "actually", "correction", "rather", "sorry", "oops", "mean", "instead"})
 _ALTERNATIVES = frozenset({"alternatively", "another", "or"})
-_EXPLAINS = frozenset("simply also known as formerly officially just more in to even so less other".split())
+_EXPLAINS = word_set("simply also known as formerly officially just more in to even so less other")
 _COPULAS = frozenset({"is", "are", "was", "were", "be", "means"})
-_SLOTS = _COPULAS | frozenset("in of by as called named to from for with at into on".split())
+_SLOTS = _COPULAS | word_set("in of by as called named to from for with at into on")
 _ARTICLES = frozenset({"the", "a", "an"})
 _CLAIM = 3
 """Words of content from which on an unfinished reply about a thing that does not exist has accepted it."""
@@ -142,8 +144,8 @@ class Reading:
             return Grade.WRONG, said[:_LONGEST_ANSWER]
         if self._echoes():
             return Grade.MALFORMED, None
-        said = self._after_copula()
-        return (Grade.WRONG, said[:_LONGEST_ANSWER]) if said else (Grade.MALFORMED, None)
+        given_back = self._after_copula()
+        return (Grade.WRONG, given_back[:_LONGEST_ANSWER]) if given_back else (Grade.MALFORMED, None)
 
     def _unfinished(self, content: list[Word]) -> tuple[Grade, str | None]:
         """Decide on a reply that was cut: was something answered before the cut?"""

@@ -24,7 +24,18 @@ _ENDINGS = {
     "name": ("", "an", "is", "o", "ek", "ova", "en", "ar"),
 }
 _ADJECTIVES = ("Glass", "Silent", "Last", "Hollow", "Burning", "Borrowed", "Winter", "Salt", "Crooked", "Second")
-_NOUNS = ("Harvest", "Ledger", "Orchard", "Lantern", "Tide", "Parliament", "Cartographer", "Daughter", "Bridge", "Winter")
+_NOUNS = (
+    "Harvest",
+    "Ledger",
+    "Orchard",
+    "Lantern",
+    "Tide",
+    "Parliament",
+    "Cartographer",
+    "Daughter",
+    "Bridge",
+    "Winter",
+)
 _OTHER_LANGUAGES = ("de", "es", "fr", "it", "pt", "nl", "sv", "pl", "tr", "id", "fi", "cs")
 _TRIES = 1_000
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -108,7 +109,9 @@ class ShortFacts(Value, frozen=True):
                 f"{len(WORDINGS[self.family])} wordings: n must lie in [1, {most}], got {n}."
             )
         rng = np.random.default_rng([seed, *self.family.encode()])
-        return [self._case(seed, index, fact, shift, rng) for index, (fact, shift) in zip(range(n), self._order(rng))]
+        return [
+            self._case(seed, index, fact, shift, rng) for index, (fact, shift) in enumerate(islice(self._order(rng), n))
+        ]
 
     def _order(self, rng: np.random.Generator) -> Iterator[tuple[Fact, int]]:
         """Yield every fact once per wording: decades in turn, each in random order."""

@@ -31,7 +31,9 @@ _ASKS: dict[Form, str] = {
     "true or false": "Is the proposed answer true or false? Answer with one word, True or False.",
 }
 _LONGEST_QUOTE = 200
-_NUMBER = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,4})?)(?!\w)\s{0,2}(%|percent|/\s{0,2}100?\b|out of 100?\b)?", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(?<![\w.])(\d{1,3}(?:\.\d{1,4})?)(?!\w)\s{0,2}(%|percent|/\s{0,2}100?\b|out of 100?\b)?", re.IGNORECASE
+)
 _VERDICT = re.compile(r"\b(true|false|correct|incorrect|right|wrong|yes|no)\b", re.IGNORECASE)
 _TRUE = frozenset({"true", "correct", "right", "yes"})
 

@@ -20,7 +20,10 @@ from hardlimit.core import (
 from hardlimit.probes.hallucination.tail import fit_exposures, fit_tail, geometric_mean
 from hardlimit.stats import cluster_sums, clustered_proportion, estimate
 
+GIVEN = frozenset({Grade.RIGHT, Grade.WRONG})
+"""Grades of replies that hold an answer."""
 DECLINED = frozenset({Grade.ABSTAINED, Grade.REFUSED})
+"""Grades of replies that decline the question."""
 _TRIVIAL_PASSES = 0.8
 _IMPOSSIBLE_PASSES = 0.05
 
@@ -101,7 +104,7 @@ def is_wrong(item: Answered) -> bool:
 
 def answers_given(answered: Iterable[Answered]) -> list[Answered]:
     """Those that gave an answer, right or wrong."""
-    return [item for item in answered if item.grade in (Grade.RIGHT, Grade.WRONG)]
+    return [item for item in answered if item.grade in GIVEN]
 
 
 def facts(answered: Sequence[Answered], origin: Origin) -> Measurement:
@@ -119,9 +122,7 @@ def facts(answered: Sequence[Answered], origin: Origin) -> Measurement:
     for family, items in grouped(answered, "family").items():
         given = answers_given(items)
         if given:
-            points.append(
-                Point(at={"family": family}, estimate=proportion(given, is_wrong), tally=_tally(items))
-            )
+            points.append(Point(at={"family": family}, estimate=proportion(given, is_wrong), tally=_tally(items)))
     given = answers_given(answered)
     return origin.measurement(
         "facts",
@@ -217,7 +218,11 @@ def accuracy_by_popularity(answered: Sequence[Answered], origin: Origin) -> Meas
     asked = [item for items in grouped(answered, "family").values() for item in items]
     for family, items in grouped(answered, "family").items():
         for decade, group in sorted(grouped(items, "decade").items(), key=lambda pair: float(pair[0])):
-            at: dict[str, Scalar] = {"family": family, "decade": decade, "popularity": geometric_mean(_popularity(group))}
+            at: dict[str, Scalar] = {
+                "family": family,
+                "decade": decade,
+                "popularity": geometric_mean(_popularity(group)),
+            }
             points.append(Point(at=at, estimate=proportion(group, is_right), tally=_tally(group)))
         gradable = without_artefacts(items)
         try:

@@ -141,9 +141,7 @@ class NonExistent(Value, frozen=True):
     def grade(self, case: Case, reply: Generated | Scored) -> tuple[Grade, str | None]:
         """Grade by the vocabulary of the kind's answers; of a coined thing, abstaining and denying are right."""
         known = () if self.setting == "hidden" else vocabulary(ANSWERS[self._sort])
-        return grade_reply(
-            reply, gold=case.gold, lures=known, question=asked_text(case), exact=self._sort == "symbol"
-        )
+        return grade_reply(reply, gold=case.gold, lures=known, question=asked_text(case), exact=self._sort == "symbol")
 
     def controls(self) -> dict[str, "NonExistent"]:
         """`trivial`: the prompt says what exists and what does not. `impossible`: a code that nothing reveals."""

@@ -76,7 +76,8 @@ ANSWERS = {
     "medicine": "open",
     "animal": "animal",
 }
-"""Which vocabulary holds the answers to a question of each sort; past tenses are everyday words, which prove nothing."""
+"""Which vocabulary holds the answers to a question of each sort; that of past tenses is left open, since everyday words
+prove nothing."""
 
 
 class Question(Value, frozen=True):

@@ -20,7 +20,7 @@ from hardlimit.core import (
     Scalar,
     quantity,
 )
-from hardlimit.probes.hallucination.measure import Origin, answers_given, is_right, is_wrong
+from hardlimit.probes.hallucination.measure import GIVEN, Origin, answers_given, is_right, is_wrong
 from hardlimit.probes.hallucination.signals import Confidences
 from hardlimit.stats import auroc, expected_calibration_error, reliability, risk_coverage
 
@@ -44,14 +44,14 @@ def penalty(t: float) -> float:
     return t / (1 - t)
 
 
-def mean_of_counts(counts: Sequence[int], values: Sequence[float], *, level: float = 0.95) -> Interval:
+def mean_of_counts(counts: Sequence[float], values: Sequence[float], *, level: float = 0.95) -> Interval:
     """Likelihood-ratio interval for a mean score from counts of a few possible scores.
 
     Every score that could occur takes part, also one that was never seen: ten right answers out of ten do not prove
     that no answer is ever wrong.
 
     Args:
-        counts: how often each score occurred.
+        counts: how often each score occurred; fractions count as effective cases.
         values: the scores.
         level: confidence.
 
@@ -65,9 +65,9 @@ def mean_of_counts(counts: Sequence[int], values: Sequence[float], *, level: flo
     >>> round(interval.low, 3), interval.high
     (0.825, 1.0)
     """
-    merged: dict[float, int] = {}
+    merged: dict[float, float] = {}
     for count, value in zip(counts, values, strict=True):
-        merged[value] = merged.get(value, 0) + count
+        merged[value] = merged.get(value, 0.0) + count
     x, n = np.array(sorted(merged)), np.array([merged[value] for value in sorted(merged)], dtype=float)
     if n.sum() == 0:
         raise InsufficientDataError("A mean of 0 scores is not a number; measure at least one case.")
@@ -108,7 +108,11 @@ def _deviance(theta: float, x: Floats, n: Floats) -> float:
 
 
 def score(
-    answered: Sequence[Answered], signals: Mapping[str, Confidences], origin: Origin, *, thresholds: Sequence[float] = THRESHOLDS
+    answered: Sequence[Answered],
+    signals: Mapping[str, Confidences],
+    origin: Origin,
+    *,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> Measurement:
     """Score right − t/(1−t)·wrong over all cases at each threshold: as asked, and abstaining below t by a signal.
 
@@ -160,7 +164,7 @@ def _score(answered: Sequence[Answered], t: float, chance: Floats | None) -> Est
     # Where facts were asked more than once, each fact counts as one case in the interval.
     share = len({item.case.cluster or item.case.id for item in answered}) / n
     counts = [right * share, wrong * share, (n - right - wrong) * share]
-    interval = mean_of_counts(counts, [1.0, -penalty(t), 0.0])  # type: ignore[arg-type]
+    interval = mean_of_counts(counts, [1.0, -penalty(t), 0.0])
     return Estimate(
         value=(right - penalty(t) * wrong) / n,
         interval=interval,
@@ -187,14 +191,16 @@ def cross_calibrated(answered: Sequence[Answered], confidence: Confidences, *, s
         known = [
             (confidence[item.case.id], is_right(item))
             for item, side in zip(answered, halves, strict=True)
-            if side != half and item in answers_given([item]) and item.case.id in confidence
+            if side != half and item.grade in GIVEN and item.case.id in confidence
         ]
         if len(known) < _FEWEST or len({right for _, right in known}) < 2:
             return None
         slope, intercept = platt([c for c, _ in known], [r for _, r in known])
         base = sum(right for _, right in known) / len(known)
-        for index in np.flatnonzero(halves == half):
-            stated = confidence.get(answered[index].case.id)
+        for index, (item, side) in enumerate(zip(answered, halves, strict=True)):
+            if side != half:
+                continue
+            stated = confidence.get(item.case.id)
             chance[index] = base if stated is None else special.expit(slope * _logit(stated) + intercept)
     return chance
 

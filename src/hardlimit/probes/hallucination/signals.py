@@ -70,7 +70,9 @@ def resampled(case: Case, *, k: int, temperature: float = 0.7, seed: int = 0) ->
         )
     asks = [msgspec.structs.replace(case.ask, temperature=temperature, seed=seed + index) for index in range(k)]
     return tuple(
-        msgspec.structs.replace(case, id=f"{case.id}/sample-{index}", ask=ask, factors={**case.factors, "about": case.id})
+        msgspec.structs.replace(
+            case, id=f"{case.id}/sample-{index}", ask=ask, factors={**case.factors, "about": case.id}
+        )
         for index, ask in enumerate(asks)
     )
 

