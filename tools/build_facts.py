@@ -64,6 +64,14 @@ def plain(name: str) -> bool:
     return re.fullmatch(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*", name) is not None and 4 <= len(name) <= 28
 
 
+def second_largest(cities: list[dict]) -> dict[tuple[str, str], int]:
+    """People of the second largest place of a name in a country, 0 where there is one place only."""
+    people = defaultdict(list)
+    for city in cities:
+        people[fold(city["name"]), city["countrycode"]].append(city["population"])
+    return {key: sorted(found)[-2] if len(found) > 1 else 0 for key, found in people.items()}
+
+
 def unambiguous(cities: list[dict], countries: dict[str, set[str]]) -> list[dict]:
     """Leave out names shared by two countries, names that tell the country, and contested or dependent places."""
     where = defaultdict(set)
@@ -73,6 +81,7 @@ def unambiguous(cities: list[dict], countries: dict[str, set[str]]) -> list[dict
         for other in {fold(name) for name in city["alternatenames"] if name.isascii()} | {fold(city["name"])}:
             seen = largest[other].get(city["countrycode"], 0)
             largest[other][city["countrycode"]] = max(seen, city["population"])
+    namesakes = second_largest(cities)
     telling = {word for names in countries.values() for name in names for word in name.split() if len(word) > 3}
     kept = []
     for city in cities:
@@ -82,7 +91,7 @@ def unambiguous(cities: list[dict], countries: dict[str, set[str]]) -> list[dict
         if (iso, city["admin1code"]) in LEFT_OUT_REGIONS or not plain(city["name"]):
             continue
         rivals = [people for code, people in largest[name].items() if code != iso]
-        if len(where[name]) > 1 or (rivals and max(rivals) >= 0.1 * city["population"]):
+        if namesakes[name, iso] >= 0.1 * city["population"] or len(where[name]) > 1 or (rivals and max(rivals) >= 0.1 * city["population"]):
             continue
         if telling & set(name.split()):
             continue

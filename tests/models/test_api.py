@@ -140,6 +140,8 @@ class TestAnswers:
         prose = "one three five seven eleven thirteen " * 50
         assert model.count_tokens(prose) == pytest.approx(300, rel=0.2)
         assert model.count_tokens(prose) != len(prose) / 4
+        server.overhead = 300  # a chat template of any length is no part of a text
+        assert opened(server).count_tokens(prose) == model.count_tokens(prose)
         assert model.count_tokens("") == 0
         assert model.count_tokens("a") == 1
 

@@ -8,6 +8,7 @@ import pytest
 from hardlimit.core import Generate, InvalidValueError, Message, ModelError, canonical, dumps
 from hardlimit.models import Scores
 from hardlimit.models.api import Key, Patience, Prices, open_api
+from hardlimit.models.api.opening import read_spec
 
 SECRET = "sk-test-5f2a9c7d1e"
 WEB_SITE = b"<html><body>Welcome to nginx!</body></html>"
@@ -38,6 +39,11 @@ class TestOpening:
         assert model.card.window == 512
         assert one(model).usage.dollars > 0
         assert all(headers["Authorization"] == f"Bearer {SECRET}" for _, headers, _ in server.seen)
+
+    def test_the_address_begins_at_the_last_at_sign_before_one(self):
+        settings = read_spec("api:m@http://old@http://h/v1", {})
+        assert (settings.model, settings.url) == ("m@http://old", "http://h/v1")
+        assert read_spec("m@http://old@https://h/v1", {}).url == "https://h/v1"
 
     def test_the_second_key_variable(self, server):
         open_api(f"alpha@{server.url}", {"OPENAI_API_KEY": SECRET})
@@ -170,8 +176,10 @@ class TestSecrets:
         model = opened(server, key=SECRET)
         echo = faulty.status(400, "x" * 290 + f"you sent {SECRET}")
         server.faults.extend([echo, faulty.changed(choices=[{"message": {"content": f"The key is {SECRET}."}}])])
-        replies = [one(model), one(model)]
+        server.faults.extend([faulty.changed(choices=[], error={"message": f"bad {SECRET}"})] * 3)
+        replies = [one(model), one(model), one(model)]
         assert replies[1].text == "The key is [key]."
+        assert replies[2].error == "the server reports an error: bad [key] (after 3 attempts)"
         shown = [repr(model), repr(model.card), dumps(model.card), repr(vars(model)), repr(vars(model._transport))]
         shown += [dumps(reply) for reply in replies] + [str(canonical(model.card)), repr(pickle.dumps(Key(SECRET)))]
         shown += [record.getMessage() for record in caplog.records]

@@ -49,6 +49,9 @@ class TestScores:
     def test_a_token_across_the_border_counts(self):
         assert scored(echo(["The", " skyline", " x"]), "The sky", "line").token_logprobs == (-1.0,)
 
+    def test_a_continuation_of_one_character(self):
+        assert scored(echo(["a", "!", " x"]), "a", "!").token_logprobs == (-1.0,)
+
     def test_characters_in_pieces_are_found_by_their_offsets(self):
         reply = echo(["The", " \ufffd", "\ufffd", "\ufffd", " x"], offsets=[0, 3, 4, 4, 5])
         assert scored(reply, "The", " 東").token_logprobs == (-1.0, -2.0, -3.0)

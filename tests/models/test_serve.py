@@ -20,11 +20,11 @@ pytestmark = [pytest.mark.serve, pytest.mark.slow, pytest.mark.embedded, pytest.
 QUESTIONS = (
     "What is the capital of France?",
     "What is the capital of Japan? Answer with one word.",
-    "Name a colour.",
     "Write the numbers from one to five.",
     "Was ist die Hauptstadt von Österreich? 🏔️",
 )
-STARTS_WITHIN_SECONDS = 180
+MAX_TOKENS = 12
+STARTS_WITHIN_SECONDS = 400
 
 
 def weights():
@@ -79,7 +79,7 @@ def model(address, folder):
     return connect(ApiSettings(model=folder, url=address, concurrency=2), Key(None))
 
 
-def asks(max_tokens=24):
+def asks(max_tokens=MAX_TOKENS):
     turns = [(Message(role="user", content=question),) for question in QUESTIONS]
     return [Generate(messages=messages, max_tokens=max_tokens) for messages in turns]
 
@@ -107,7 +107,7 @@ def test_greedy_answers_equal_those_of_the_model_itself(model, reference):
         reply = replies[index]
         assert reply.text == text
         assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (prompt, written)
-        assert reply.finish == ("length" if written == 24 else "stop")
+        assert reply.finish == ("length" if written == MAX_TOKENS else "stop")
 
 
 def test_greedy_answers_equal_those_of_the_local_adapter(model, folder):
@@ -144,7 +144,7 @@ def test_tokens_are_counted_as_the_server_does(model, reference):
 
 
 def test_stop_texts_end_the_answer(model):
-    ask = Generate(messages=asks()[0].messages, max_tokens=24, stop=("Paris",))
+    ask = Generate(messages=asks()[0].messages, max_tokens=MAX_TOKENS, stop=("Paris",))
     ((_, reply),) = model.generate([ask])
     assert (reply.text, reply.finish) == ("The capital of France is ", "stop")
 

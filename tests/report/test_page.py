@@ -140,6 +140,18 @@ def test_every_chart_has_its_table_and_its_description(page):
             assert "The numbers behind the picture" in article
 
 
+def test_a_legend_shows_the_colour_shape_and_dash_of_each_series(page):
+    legend = page.split('id="context-m2"')[1].split('<ul class="legend">')[1].split("</ul>")[0]
+    keys = re.findall(r'(?s)<button type="button" class="key" data-series="(\d)".*?</button>', legend)
+    assert keys == ["0", "1", "2"]
+    for colour, shape, dash in (("c1", "circle", "1 0"), ("c2", "square", "7 3"), ("c3", "triangle-up", "2 2")):
+        swatch = legend.split(f'<svg class="swatch {colour}"')[1].split("</svg>")[0]
+        assert f'<use href="#s-{shape}"' in swatch
+        assert f'stroke-dasharray="{dash}"' in swatch
+    assert '<svg class="swatch band"' in legend
+    assert '<svg class="swatch threshold"' in legend
+
+
 def test_every_claim_is_told_in_full(text):
     for limit in sample().limits:
         for claim in (*(finding.claim for finding in limit.findings), *limit.claims):

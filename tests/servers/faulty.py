@@ -22,6 +22,7 @@ class Faulty:
         self.at_once = 0
         self.most_at_once = 0
         self.delay = 0.0
+        self.overhead = 3
         self.abilities = {"logprobs": True, "echo": True, "images": True, "usage": True, "list": True, **abilities}
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"owner": self})
@@ -128,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
         choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
         if body.get("logprobs") and self.owner.abilities["logprobs"]:
             choice["logprobs"] = {"content": [{"token": token, "logprob": -0.25} for token in tokens]}
-        prompt = sum(len(words(text)) for text in texts) + 3
+        prompt = sum(len(words(text)) for text in texts) + self.owner.overhead
         return self.wrap(choice, prompt + 50 * pictures * self.owner.abilities["images"], len(tokens))
 
     def text(self, body):

@@ -143,7 +143,7 @@ NEEDLE_GAP = Quantity(
     id="needle_gap",
     name="needle gap",
     unit="nats",
-    definition="Logit of the needle minus the logit of the strongest distractor.",
+    definition="Logit of the needle minus the logit of the weakest distractor; of any, where distractors are alike.",
     better="higher",
 )
 ATTENDABLE_CONTEXT = Quantity(

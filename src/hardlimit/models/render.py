@@ -67,7 +67,7 @@ class Renderer:
             InvalidValueError: if it cannot be tokenized, as a lone surrogate cannot.
         """
         try:
-            ids: list[int] = self._tokenizer(text, add_special_tokens=not self._has_template)["input_ids"]
+            ids: list[int] = self._encoded(text)["input_ids"]
         except (TypeError, ValueError) as error:
             raise InvalidValueError(f"The prompt cannot be tokenized: {error}") from error
         eos = self._tokenizer.eos_token_id
@@ -121,11 +121,14 @@ class Renderer:
     def _offsets(self, text: str) -> list[tuple[int, int]]:
         """The first and the last + 1 character of every token."""
         try:
-            encoded = self._tokenizer(text, add_special_tokens=not self._has_template, return_offsets_mapping=True)
+            offsets: list[tuple[int, int]] = self._encoded(text, return_offsets_mapping=True)["offset_mapping"]
         except NotImplementedError as error:
             raise InvalidValueError("The model's tokenizer does not tell which characters a token holds.") from error
-        offsets: list[tuple[int, int]] = encoded["offset_mapping"]
         return offsets
+
+    def _encoded(self, text: str, **options: bool) -> Any:
+        # Not verbose: a text longer than the window is answered with an error, and needs no warning.
+        return self._tokenizer(text, add_special_tokens=not self._has_template, verbose=False, **options)
 
     def _keeps_system(self) -> bool:
         probe = [Turn("system", "first-probe", ()), Turn("user", "second-probe", ())]

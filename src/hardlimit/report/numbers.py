@@ -28,8 +28,8 @@ def plain(value: float) -> str:
 def percent(share: float) -> str:
     """Write a share as a percentage; a share that is not 0 or 1 is never written as if it were.
 
-    >>> percent(0.6128), percent(0.0004), percent(0.99996), percent(1.0), percent(0.0)
-    ('61.3%', '0.04%', '99.996%', '100%', '0%')
+    >>> percent(0.6128), percent(0.0004), percent(0.99996), percent(1.0), percent(0.0), percent(1e-30)
+    ('61.3%', '0.04%', '99.996%', '100%', '0%', 'under 0.000001%')
     """
     if share in (0.0, 1.0):
         return f"{share:.0%}"
@@ -38,7 +38,9 @@ def percent(share: float) -> str:
         return f"{tenths}%".replace("-", MINUS)
     near_one = share > 0.5
     rest = 100 * (1 - share) if near_one else 100 * share
-    digits = next((d for d in range(2, 12) if float(f"{rest:.{d}f}")), 12)
+    digits = next((d for d in range(2, 7) if float(f"{rest:.{d}f}")), None)
+    if digits is None:
+        return "over 99.999999%" if near_one else "under 0.000001%"
     return f"{100 * share:.{digits}f}%".replace("-", MINUS)
 
 

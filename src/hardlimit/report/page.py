@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from hardlimit.audit import AuditReport, LimitReport
-from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Measurement, Quantity, Shape
+from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Limit, Measurement, Quantity, Shape
 from hardlimit.models import ModelCard
 from hardlimit.report import gauges, hostile, links, numbers, tables, words
 from hardlimit.report.charts import CONFIG, Picture, Scene, pictures, theme
@@ -23,6 +23,9 @@ LONGEST_TEXT = 12_000
 
 FOLD = 700
 """A longer question is folded away, except for this much of its end."""
+
+PAPER = tuple(limit for limit in Limit if limit is not Limit.EVALUATION)
+"""The five limits; a page says of each that it does not tell that it is left out."""
 
 SIDES = {"upper": "at most", "lower": "at least", "exact": "exactly"}
 
@@ -152,6 +155,7 @@ def _vocabulary() -> dict[str, Any]:
         "limits": words.LIMITS,
         "point_shapes": theme.SHAPES,
         "ramp_steps": theme.RAMP,
+        "roles": {"system": "Told beforehand", "user": "Asked", "assistant": "The model, before"},
         "shares": gauges.shares,
         "sides": SIDES,
         "standings": words.STANDINGS,
@@ -179,6 +183,7 @@ def _about(report: AuditReport) -> dict[str, Any]:
         "command": command(report),
         "make_gauge": make_gauge,
         "matrix": tables.matrix(report),
+        "left_out": [limit for limit in PAPER if limit not in {each.limit for each in report.limits}],
         "measured": [limit for limit in report.limits if limit.applies],
         "pictures": drawn,
         "report": report,

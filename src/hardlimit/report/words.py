@@ -107,6 +107,10 @@ MEASUREMENTS = {
         word="Is its confidence honest?",
         meaning="On the diagonal, confidence equals accuracy. Points below it are overconfident.",
     ),
+    "hallucination.missing_mass": Entry(
+        word="Facts that training never showed",
+        meaning="The chance that the next fact asked about never occurred in training; no model can know it.",
+    ),
     "context.effective": Entry(
         word="Effective context",
         meaning="The longest context at which the model keeps at least 85% of its own short-context accuracy.",
@@ -135,7 +139,7 @@ MEASUREMENTS = {
     ),
 }
 
-SURENESS = {"sure": 3, "likely": 2, "not decided": 1}
+SURENESS = {"sure": 3, "likely": 2, "in part": 2, "not decided": 1, "not to be believed": 0}
 """How many of three bars are filled for the words that a sureness begins with."""
 
 

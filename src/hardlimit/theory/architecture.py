@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from hardlimit.core import Catalog, InvalidValueError, Value
-from hardlimit.theory.counting import COUNTED, count_parameters
+from hardlimit.theory.counting import COUNTED, count_parameters, idle_parameters
 
 
 class Architecture(Value, frozen=True):
@@ -16,6 +16,7 @@ class Architecture(Value, frozen=True):
     Args:
         name: of the model.
         parameters: of the language model, embeddings included, shared ones counted once, >= 1.
+        idle_parameters: how many of them one token leaves out (unused experts), >= 0.
         layers: attention layers, >= 1.
         heads: query heads per layer, >= 1.
         kv_heads: key–value heads per layer, >= 1.
@@ -43,6 +44,7 @@ class Architecture(Value, frozen=True):
     width: int
     vocabulary: int
     window: int
+    idle_parameters: int = 0
     position: Literal["rope", "learned", "alibi", "none"] = "none"
     rope_base: float | None = None
     sliding_window: int | None = None
@@ -55,12 +57,13 @@ class Architecture(Value, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        least = {"vocabulary": 2, "window": 2, "sliding_layers": 0}
+        least = {"vocabulary": 2, "window": 2, "sliding_layers": 0, "idle_parameters": 0}
         for name in self.__struct_fields__:
             value = getattr(self, name)
             if isinstance(value, int | float) and value < least.get(name, 1) and not isinstance(value, bool):
                 raise InvalidValueError(
-                    f"{self.name}: {name} must be at least {least.get(name, 1)}, got {value:g}; this describes no model."
+                    f"{self.name}: {name} must be at least {least.get(name, 1)}, got {value:g}; this describes no "
+                    "model."
                 )
         if self.sliding_layers > self.layers:
             raise InvalidValueError(
@@ -75,11 +78,11 @@ class Architecture(Value, frozen=True):
     def kept_tokens(self, context: int) -> int:
         """Token positions whose keys and values are kept, summed over layers.
 
-        >>> kept = Architecture(
-        ...     name="tiny", parameters=1, layers=4, heads=1, kv_heads=1, head_width=8, width=8, vocabulary=2, window=64,
-        ...     sliding_window=16, sliding_layers=3,
+        >>> tiny = Architecture(
+        ...     name="tiny", parameters=1, layers=4, heads=1, kv_heads=1, head_width=8, width=8, vocabulary=2,
+        ...     window=64, sliding_window=16, sliding_layers=3,
         ... )
-        >>> kept.kept_tokens(64)
+        >>> tiny.kept_tokens(64)
         112
         """
         near = min(context, self.sliding_window or context)
@@ -104,8 +107,8 @@ def architecture_from_config(
     Raises:
         InvalidValueError: what is missing or impossible, and the way out.
 
-    >>> gpt2 = {"model_type": "gpt2", "n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 50257, "n_positions": 1024}
-    >>> architecture_from_config(gpt2, "gpt2").parameters
+    >>> sizes = {"n_layer": 12, "n_head": 12, "n_embd": 768, "vocab_size": 50257, "n_positions": 1024}
+    >>> architecture_from_config({"model_type": "gpt2", **sizes}, "gpt2").parameters
     124439808
     """
     text = _text_part(config, name)
@@ -135,6 +138,7 @@ def architecture_from_config(
         width=width,
         vocabulary=_whole(text, name, "vocab_size"),
         window=_whole(text, name, "max_position_embeddings", "n_positions", "n_ctx", "seq_length"),
+        idle_parameters=idle_parameters(text),
         position=_position(text, base),
         rope_base=base,
         sliding_window=sliding_window,

@@ -82,7 +82,11 @@ def architecture_bounds(model: Architecture, setting: Setting | None = None) -> 
     'At 2 bits per parameter it holds at most 1.89 billion facts with 365 values each.'
     """
     setting = setting or Setting()
-    context = min(setting.context or model.window, model.window)
+    context = setting.context or model.window
+    if context > model.window:
+        raise InvalidValueError(
+            f"context must be at most the window of {model.name}, {model.window:,} tokens, got {context:,}."
+        )
     rows = [
         _facts(model),
         _facts_beyond(model, setting),
@@ -128,8 +132,8 @@ def _rare_facts(model: Architecture, setting: Setting) -> BoundRow:
     rarest = float(documents_needed(1.0, _LEARNED_AFTER)) / documents
     claim = exposure_floor(min(1.0, rarest), _LEARNED_AFTER)
     says = (
-        f"{_many(tokens)} tokens, {_many(documents)} documents of {_TOKENS_PER_DOCUMENT:,} tokens: facts in fewer than "
-        f"one of {_many(1 / rarest)} documents are met less than {_LEARNED_AFTER} times in 5 % of the cases or more."
+        f"Trained on {_many(tokens)} tokens, {_many(documents)} documents of {_TOKENS_PER_DOCUMENT:,}: a fact must "
+        f"stand in at least one of {_many(1 / rarest)} of them to be met {_LEARNED_AFTER} times with 95 % certainty."
     )
     return BoundRow(question="How rare may a fact be to be learned?", claim=claim, says=says)
 
@@ -139,8 +143,8 @@ def _needle(model: Architecture, context: int) -> BoundRow:
     claim = gap_needed(keys, 0.5)
     norms = claim.value * math.sqrt(model.head_width) / 2
     says = (
-        f"Among {keys:,} keys a needle needs a gap of {claim.value:.2f} nats for half of a head's attention; with heads "
-        f"of width {model.head_width} that takes |q|·|k| ≥ {norms:.0f}."
+        f"Among {keys:,} keys a needle needs a gap of {claim.value:.2f} nats for half of a head's attention; with "
+        f"heads of width {model.head_width} that takes |q|·|k| ≥ {norms:.1f}."
     )
     if keys < context:
         says += f" Every layer slides: nothing beyond {keys:,} tokens back is seen directly."
@@ -156,8 +160,8 @@ def _normed_needle(model: Architecture) -> tuple[BoundRow, ...]:
     claim = context_ceiling(spread, 0.5)
     beyond = claim.value >= model.window
     says = (
-        f"Queries and keys are normalised: at gain 1 logits spread over at most {spread:.1f} nats, which carries half of "
-        f"the attention up to {_many(claim.value)} keys" + (", beyond its window." if beyond else ".")
+        f"Queries and keys are normalised: at gain 1 logits spread over at most {spread:.1f} nats, which carries half "
+        f"of the attention up to {_many(claim.value)} keys" + (", beyond its window." if beyond else ".")
     )
     if beyond and claim.vacuous is None:
         claim = _with_reason(claim, "the window is shorter than this, so nothing is excluded")
@@ -170,8 +174,8 @@ def _collapse(model: Architecture, setting: Setting, context: int) -> BoundRow:
     if claim.value >= model.keys_seen(context):
         claim = _with_reason(claim, "the context is shorter than this, so nothing is excluded")
     says = (
-        f"A head whose logits stay within {setting.spread:g} nats cannot show one token among more than "
-        f"{_many(claim.value)} in {number_format}: counting and averaging end there."
+        f"In a head whose logits stay within {setting.spread:g} nats, one token among more than {_many(claim.value)} "
+        f"moves the read by less than the last place of {number_format}: counting and averaging end there."
     )
     return BoundRow(question="When does one token vanish in an average?", claim=claim, says=says)
 
@@ -205,9 +209,10 @@ def _crossover(model: Architecture, context: int) -> BoundRow:
 
 def _hops(model: Architecture) -> BoundRow:
     claim = hops_per_pass(model.layers)
+    if claim.value >= model.window:
+        claim = _with_reason(claim, "more hops than its window has tokens, so depth excludes nothing here")
     says = (
-        f"{model.layers} layers could follow {_many(claim.value)} pointers in one pass; training, not depth, is what "
-        "limits it there. Every halving of the layers takes the square root."
+        f"{model.layers} layers are enough to follow {_many(claim.value)} pointers in one pass, if training finds it."
     )
     return BoundRow(question="How many hops fit into one forward pass?", claim=claim, says=says)
 
@@ -228,13 +233,13 @@ def _embedding(model: Architecture, setting: Setting) -> BoundRow:
     comfortable = float(claim.parts["comfortable_width"])
     if comfortable <= model.width:
         says = (
-            f"As an embedding, {model.width:,} dimensions surely tell all sets of up to {size} of {setting.documents:,} "
-            f"documents apart at ordinary margins (enough: {comfortable:,.0f})."
+            f"As an embedding, {model.width:,} dimensions can retrieve all sets of up to {size} of "
+            f"{setting.documents:,} documents at ordinary margins ({comfortable:,.0f} are surely enough)."
         )
     else:
         says = (
-            f"As an embedding, {model.width:,} dimensions are fewer than the {comfortable:,.0f} that surely tell "
-            f"{setting.documents:,} documents apart at ordinary margins; exact geometry needs {claim.value:.0f}."
+            f"As an embedding, {model.width:,} dimensions are fewer than the {comfortable:,.0f} that are surely enough "
+            f"for {setting.documents:,} documents at ordinary margins; exact geometry needs {claim.value:.0f}."
         )
     return BoundRow(question="Which sets of documents can its vectors retrieve?", claim=claim, says=says)
 
@@ -244,8 +249,8 @@ def _image(model: Architecture, context: int) -> tuple[BoundRow, ...]:
         return ()
     claim = image_share(model.image_tokens, max(0, context - model.image_tokens), 1.0)
     says = (
-        f"One image is {model.image_tokens:,} tokens; in a full context of {context:,} tokens it gets {claim.value:.1%} of "
-        "an even attention, less by the factor that text tokens are favoured."
+        f"One image is {model.image_tokens:,} tokens; in a full context of {context:,} tokens it gets "
+        f"{claim.value:.1%} of an even attention, less by the factor that text tokens are favoured."
     )
     return (BoundRow(question="How much of the attention can an image get?", claim=claim, says=says),)
 

@@ -72,23 +72,27 @@ def error_at_rate(bits: ArrayLike, values: ArrayLike) -> Numbers:
     """
     b, q = np.broadcast_arrays(within("bits", bits, "[0, ∞)"), within("values", values, "[2, ∞)"))
     full = np.log2(q)
-    target = b + _SLACK * full
-    e = np.zeros(b.shape)
-    open_ = target < full
-    # Left of the root: there the rate exceeds any target below its value at e₀.
-    e[open_] = np.minimum((1 - target[open_] / full[open_]) * 2.0**-60, 0.25)
+    spare = np.ravel(full - (b + _SLACK * full))
+    active = np.flatnonzero(spare > 0)
+    q_left, target = np.ravel(q)[active], np.ravel(full)[active] - spare[active]
+    # h₂(e) ≤ 2√e, so e is at least the root of 2√e + e·log₂ q = log₂ q − b: a start on the left and not far away.
+    x = (np.sqrt(1 + np.ravel(full)[active] * spare[active]) - 1) / np.ravel(full)[active]
+    error = np.zeros(spare.size)
+    error[active] = x**2
     for _ in range(_ROUNDS):
-        gap = _rate(e[open_], q[open_]) - target[open_]
-        slope = (np.log1p(-e[open_]) + np.log(q[open_] - 1) - np.log(e[open_])) / LN2
+        e = error[active]
+        gap = _rate(e, q_left) - target
+        slope = (np.log1p(-e) + np.log(q_left - 1) - np.log(e)) / LN2
         step = np.where((gap > 0) & (slope > 0), gap / np.where(slope > 0, slope, 1.0), 0.0)
-        e[open_] = np.minimum(e[open_] + step, 1 - 1 / q[open_])
-        if not np.any(step > 1e-15 * e[open_]):
+        error[active] = np.minimum(e + step, 1 - 1 / q_left)
+        moving = step > 1e-15 * e
+        active, q_left, target = active[moving], q_left[moving], target[moving]
+        if not active.size:
             break
-    return plain(np.where(b == 0.0, 1 - 1 / q, e))
+    return plain(np.where(b == 0.0, 1 - 1 / q, error.reshape(b.shape)))
 
 
 def _rate(e: Floats, q: Floats) -> Floats:
-    with np.errstate(divide="ignore"):
-        log_rest = np.where(q > 2, np.log2(np.maximum(q - 1, 1.0)), 0.0)
+    log_rest = np.log2(np.maximum(q - 1, 1.0))
     entropy = -(xlogy(e, e) + xlog1py(1 - e, -e)) / LN2
     return np.asarray(np.log2(q) - entropy - e * log_rest)

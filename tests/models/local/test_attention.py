@@ -14,6 +14,7 @@ from hardlimit.models import Attends, Scores
 from hardlimit.models.attention import describe, row_attention
 from hardlimit.models.local import adapt, open_local
 from hardlimit.models.render import Renderer
+from hardlimit.models.slots import ROWS, SHARED, SlotCache, Step
 
 pytestmark = pytest.mark.local
 TEXT = "The needle lies in the haystack. The secret word is amber. Which word is the secret word?"
@@ -104,12 +105,23 @@ def test_the_matrix_is_never_made(opened, monkeypatch):
     assert sizes == [(keys - 1, None), (1, (1, 4, 1, keys))]
 
 
-def test_the_models_attention_is_what_it_was_after_a_reading(opened):
+def test_the_models_attention_is_what_it_was_after_a_reading(opened, monkeypatch):
     model = opened("llama")
     own = model._runner._model._model
-    before = own.config._attn_implementation
-    replies(model.attend([Attend(messages=user(TEXT), spans=(span("needle", TEXT, "amber"),))]))
-    assert own.config._attn_implementation == before
+    request = Attend(messages=user(TEXT), spans=(span("needle", TEXT, "amber"),))
+    replies(model.attend([request]))
+    assert own.config._attn_implementation == SHARED
+    used = []
+
+    def fail(**arguments):
+        used.append(own.config._attn_implementation)
+        raise RuntimeError("lost")
+
+    monkeypatch.setattr(own, "forward", fail)
+    with pytest.raises(RuntimeError, match="lost"):
+        model._runner._model.rows(SlotCache(), Step(np.arange(1), np.arange(1), np.ones((1, 1), dtype=np.bool_)))
+    assert used == [ROWS]
+    assert own.config._attn_implementation == SHARED
 
 
 def test_a_prompt_of_one_token_has_no_margin_but_is_answered(opened):

@@ -2,12 +2,13 @@
 
 import inspect
 import itertools
+import random
 
 import numpy as np
 import pytest
 import torch
 import transformers
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hardlimit.core import Generate, Message, Score
@@ -169,12 +170,12 @@ def test_the_sorted_walk_visits_every_node_of_the_prefix_tree_once(sequences):
 
 
 @given(SEQUENCES, st.randoms(use_true_random=False), st.integers(1, 4), st.integers(1, 30), st.integers(0, 3))
-def test_groups_do_not_depend_on_the_order_of_requests(sequences, random, rows, slots, room):
+def test_groups_do_not_depend_on_the_order_of_requests(sequences, chance, rows, slots, room):
     limits = Limits(rows=rows, slots=slots)
     groups = grouped(works(sequences, room=room), limits)
     assert sorted(work.index for group in groups for work in group) == list(range(len(sequences)))
     shuffled = list(sequences)
-    random.shuffle(shuffled)
+    chance.shuffle(shuffled)
     again = grouped(works(shuffled, room=room), limits)
     assert [[w.tokens.tolist() for w in g] for g in groups] == [[w.tokens.tolist() for w in g] for g in again]
     for group in groups:
@@ -188,14 +189,23 @@ def _new(group):
         yield len(b.tokens) - common_prefix(a.tokens, b.tokens)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
-    sequences=st.lists(st.lists(st.integers(2, 4), min_size=2, max_size=14), min_size=1, max_size=10),
+    kind=st.sampled_from(["neox", "mistral"]),
+    sequences=st.lists(st.lists(st.integers(2, 4), min_size=2, max_size=20), min_size=1, max_size=8),
     limits=st.builds(Limits, chunk=st.integers(1, 9), rows=st.integers(1, 4), slots=st.sampled_from([1, 20, 60, 1000])),
     boundaries=st.randoms(use_true_random=False),
 )
-def test_any_tree_of_token_sequences_is_scored_as_by_the_model_itself(opened, reference, sequences, limits, boundaries):
-    engine = type(opened("neox")._runner)(opened("neox")._runner._model, limits)
+@example(  # the path that the second group keeps does not lie in the first slots, and is longer than the window
+    kind="mistral",
+    sequences=[[2] * 6, [2, 2, 2, 3, *[2] * 16], [2, 2, 2, 3, *[2] * 12, 3, 3, 3]],
+    limits=Limits(slots=22),
+    boundaries=random.Random(1),
+)
+def test_any_tree_of_token_sequences_is_scored_as_by_the_model_itself(
+    opened, reference, kind, sequences, limits, boundaries
+):
+    engine = type(opened(kind)._runner)(opened(kind)._runner._model, limits)
     made = []
     for i, sequence in enumerate(sequences):
         boundary = boundaries.randint(1, len(sequence) - 1)
@@ -206,7 +216,7 @@ def test_any_tree_of_token_sequences_is_scored_as_by_the_model_itself(opened, re
     assert len(done) == len(sequences)
     for i, sequence in enumerate(sequences):
         with torch.no_grad():
-            table = reference("neox")[0](torch.tensor([sequence])).logits[0].log_softmax(-1)
+            table = reference(kind)[0](torch.tensor([sequence])).logits[0].log_softmax(-1)
         start = made[i].needs + 1
         expected = [float(table[p - 1, sequence[p]]) for p in range(start, len(sequence))]
         assert done[i].reply().token_logprobs == pytest.approx(expected, abs=1e-4)

@@ -75,11 +75,7 @@ class Transport:
 
     async def get(self, client: httpx.AsyncClient, path: str, take: Callable[[bytes], Answer]) -> Answer:
         """Ask once, without retries, and take the answer out of the reply's bytes."""
-        try:
-            return take(await self._attempt(client, ("GET", path), None, self.settings.patience.attempt_seconds))
-        except AttemptError as fault:
-            fault.reason = self.key.strike(fault.reason)
-            raise
+        return take(await self._attempt(client, ("GET", path), None, self.settings.patience.attempt_seconds))
 
     async def post(self, client: httpx.AsyncClient, post: Post[Answer]) -> tuple[Answer, int]:
         """Ask until there is an answer.

@@ -3,8 +3,7 @@
 import re
 import unicodedata
 from functools import lru_cache
-
-from hardlimit.core import Value
+from typing import NamedTuple
 
 
 def word_set(words: str) -> frozenset[str]:
@@ -44,7 +43,7 @@ _CONTRACTED = {
 }  # fmt: skip
 
 
-class Word(Value, frozen=True):
+class Word(NamedTuple):
     """One word of a reply.
 
     Args:
@@ -150,7 +149,7 @@ def read_words(text: str) -> tuple[Word, ...]:
                 clause += 1
             if guess and len(words) > 1 and words[-2].clause == clause:
                 clause += 1
-                words[-1] = _moved(words[-1], clause)
+                words[-1] = words[-1]._replace(clause=clause)
             words.append(
                 Word(
                     text=text_of_word,
@@ -164,18 +163,6 @@ def read_words(text: str) -> tuple[Word, ...]:
             )
             mark, opens = "", False
     return tuple(words)
-
-
-def _moved(word: Word, clause: int) -> Word:
-    return Word(
-        text=word.text,
-        written=word.written,
-        clause=clause,
-        sentence=word.sentence,
-        opens=word.opens,
-        end=word.end,
-        mark=word.mark,
-    )
 
 
 def _fold_token(token: str) -> list[str]:

@@ -72,4 +72,5 @@ def grade_answer(
     if not words:
         return (Grade.MALFORMED if every else unfinished), None
     known = Known(gold=tuple(gold), lures=tuple(lures), exact=exact and len(words) > 1)
-    return Reading(words, known, question, open_end=finish == "length" and len(words) == len(every)).grade()
+    cut = finish == "length" and len(words) == len(every)
+    return Reading(words, known, question, ending=cleaned.text[-1] if cut else None).grade()

@@ -12,6 +12,8 @@ _BEFORE = (("rather", "than"), ("instead", "of"), ("other", "than"), ("opposed",
            ("confuse", "with"), ("far", "from"), ("different", "from"))  # fmt: skip
 _CONCESSIVE = frozenset({"while", "although", "though", "whereas", "despite", "unlike"})
 _REACH = 6
+_CONTINENTAL = frozenset({"north", "south", "latin", "central"})
+_AMERICAN = frozenset({"America", "American"})
 _OTHER_NAME_AFTER = frozenset({"ocean", "sea", "gulf", "speaking", "language"})
 
 
@@ -82,14 +84,13 @@ def find(words: Sequence[Word], known: Known) -> Iterator[Mention]:
     """Yield every mention of a known answer, left to right and without overlap.
 
     Of a gold answer and a lure at the same word the longer counts, and the gold answer when they are equal. A name
-    after `New`, or before `Ocean` or `speaking`, is another name: `New Jersey`, `Indian Ocean`.
+    that is part of another is not one: `New Jersey`, `Indian Ocean`, `North America`, `Mexico City`.
     """
     right, wrong = lexicon(known.gold), lexicon(known.lures)
     index = 0
     while index < len(words):
         hit, lure = right.at(words, index), wrong.at(words, index)
-        if _part_of_another_name(words, index):
-            hit = lure = None
+        hit, lure = (_unless_part_of_another(found, words, index) for found in (hit, lure))
         if known.exact:
             hit, lure = _as_written(hit, words[index]), _as_written(lure, words[index])
         is_gold = hit is not None and (lure is None or hit[1] >= lure[1])
@@ -101,10 +102,14 @@ def find(words: Sequence[Word], known: Known) -> Iterator[Mention]:
         index += best[1]
 
 
-def _part_of_another_name(words: Sequence[Word], index: int) -> bool:
-    if index and words[index - 1].text == "new" and words[index - 1].written[0] == "N":
-        return True
-    return index + 1 < len(words) and words[index + 1].text in _OTHER_NAME_AFTER
+def _unless_part_of_another(found: tuple[str, int] | None, words: Sequence[Word], index: int) -> tuple[str, int] | None:
+    if found is None:
+        return None
+    before = words[index - 1] if index else None
+    if before is not None and (before.written == "New" or (before.text in _CONTINENTAL and found[0] in _AMERICAN)):
+        return None
+    after = words[index + found[1]] if index + found[1] < len(words) else None
+    return None if after is not None and (after.text in _OTHER_NAME_AFTER or after.written == "City") else found
 
 
 def _as_written(hit: tuple[str, int] | None, word: Word) -> tuple[str, int] | None:

@@ -16,6 +16,7 @@ class Stance(StrEnum):
 
 # Every repetition in these patterns is bounded, so that matching is linear in the length of a clause.
 _SOME = r"(?:\w+ ){0,3}"
+_MANY = r"(?:\w+ ){0,5}"
 _ONE = r"(?:\w+ )?"
 _FIND = (
     r"(?:find|locate|verify|confirm|determine|identify|recall|remember|recogni[sz]e|ascertain|establish|say|tell|guess"
@@ -42,13 +43,13 @@ _IGNORANCE = (
     rf"\b(?:have|has|got|with) no {_ONE}"
     r"(?:idea|information|knowledge|data|records?|clue|details|way|memory|access)\b",
     r"\bno (?:idea|clue)\b",
-    rf"\bnot {_SOME}(?:sure|certain|aware|familiar|confident|knowledgeable|acquainted|clear|informed)\b",
+    rf"\bnot {_MANY}(?:sure|certain|aware|familiar|confident|knowledgeable|acquainted|clear|informed)\b",
     r"\b(?:unsure|uncertain|unfamiliar|unaware|unclear|clueless|stumped)\b",
     rf"\b(?:can|could|was|is|am|are) {_ONE}not (?:able to )?(?:\w+ ){{0,2}}{_FIND}\b",
     rf"\b(?:unable|not able|impossible|difficult|hard|failed|fail) to {_ONE}{_FIND}\b",
     r"\b(?:is|are|remains?|was) (?:currently |still |generally |largely )?"
     r"(?:unknown|undetermined|unspecified|unavailable)\b",
-    rf"\bnot (?:publicly |currently |yet |generally |widely )?{_KNOWN}\b",
+    rf"\bnot {_ONE}{_KNOWN}\b",
     r"\b(?:unknown to me|(?:beyond|outside) (?:of )?my|knowledge cut ?off)\b",
     r"\bmy (?:knowledge|training|database|last update)\b",
     rf"\b(?:not enough|insufficient|no|more|additional|further|limited|lack of|lacks?) {_ONE}"
@@ -56,6 +57,7 @@ _IGNORANCE = (
     rf"\b(?:does|do|did) not {_ONE}"
     r"(?:mention|specify|say|provide|state|contain|include|give|indicate|tell|ring a bell|appear in)\b",
     r"\b(?:could|can|would) you (?:please )?(?:provide|clarify|specify|give|tell|rephrase|share)\b",
+    r"\b(?:need|have) to (?:look (?:it|that|this) up|check|look|verify|research)\b",
     r"\bplease (?:provide|clarify|specify|give|rephrase)\b",
     r"\b(?:escapes me|draw(?:ing)? a blank|beats me|give up|good as mine|(?:hard|difficult) to say|not ring a bell)\b",
     r"\b(?:je ne sais pas|no lo se|no se la respuesta|ich weiss (?:es )?(?:leider )?nicht|nao sei|non lo so)\b",
@@ -67,13 +69,15 @@ _DENIAL = (
     r"\bno such\b",
     rf"\bnot {_SOME}exist\b",
     r"\b(?:non ?exist(?:ent|ing)|fictitious|made up|imaginary|fabricated|hypothetical|hoax)\b",
-    r"\bfictional\b(?! (?:character|author|person|writer)s? (?:named|called|known|from|in))",
-    rf"\bnot {_SOME}(?:real|actual|recogni[sz]ed|existing|valid|genuine|legitimate|established|existent)\b",
+    # A fictional work exists, and an author who is a fictional character is an answer.
+    r"(?<!\bauthor )\bfictional\b(?! (?:character|author|person|writer)s? (?:named|called|known))"
+    r"(?! (?:work|novel|story|tale|narrative|book))",
+    rf"\bnot {_MANY}(?:real|actual|recogni[sz]ed|existing|valid|genuine|legitimate|established|existent)\b",
     rf"\bno {_SOME}(?:records?|evidence|mention|references?|trace|documentation)\b",
     r"\bno (?:publicly |widely |well )?(?:known|real|existing|recogni[sz]ed|documented|official|verified|notable)\b",
     rf"\bno {_ONE}{_THING} (?:\w+ ){{0,4}}"
     r"(?:called|named|with|by that|by this|of that|of this|known|titled|exists?)\b",
-    rf"\bnot (?:an? |the )?{_ONE}(?:{_THING}|name|word|term)\b",
+    rf"\b(?:is|was|are|were) not (?:an? |the )?{_ONE}(?:{_THING}|name|word|term)\b",
     r"\b(?:typo|misspell\w*|mis spelling|did you mean|misprint|mistaken|mix ?up)\b",
 )
 _REFUSAL = (

@@ -22,8 +22,9 @@ _CORRECTIONS = frozenset({"wait", "actually", "correction", "rather", "sorry", "
 _ALTERNATIVES = frozenset({"alternatively", "another", "or"})
 _EXPLAINS = word_set("simply also known as formerly officially just more in to even so less other")
 _COPULAS = frozenset({"is", "are", "was", "were", "be", "means"})
-_SLOTS = _COPULAS | word_set("in of by as called named to from for with at into on")
-_ARTICLES = frozenset({"the", "a", "an"})
+_INTRODUCES = _COPULAS | word_set("called named by as")
+_MODIFIERS = word_set("the a an city town likely typically probably actually officially of")
+_SENTENCE_ENDS = ".!?"
 _CLAIM = 3
 """Words of content from which on an unfinished reply about a thing that does not exist has accepted it."""
 _LONGEST_ANSWER = 80
@@ -36,13 +37,15 @@ class Reading:
         words: the reply, cleaned and folded, at least one word.
         known: the answers that are known.
         question: what was asked.
-        open_end: whether the reply was cut at the token limit.
+        ending: the last character of a reply that was cut at the token limit, else None.
     """
 
-    def __init__(self, words: Sequence[Word], known: Known, question: str, *, open_end: bool) -> None:
+    def __init__(self, words: Sequence[Word], known: Known, question: str, *, ending: str | None) -> None:
         self.words = words
         self.known = known
-        self.open_end = open_end
+        self.open_end = ending is not None
+        self.closed = ending is not None and ending in _SENTENCE_ENDS
+        self.cut_word = ending is not None and ending.isalnum()
         asked = read_words(question)
         self.question = [word.text for word in asked]
         self.asked = set(self.question)
@@ -79,7 +82,7 @@ class Reading:
 
     def _cut_off(self, mention: Mention) -> bool:
         """Whether the reply was cut inside what may have become a longer name (`Niger` of `Nigeria`)."""
-        if not self.open_end or mention.last != len(self.words):
+        if not self.cut_word or mention.last != len(self.words):
             return False
         last = self.words[-1].text
         return lexicon(self.known.gold).continues(last) or lexicon(self.known.lures).continues(last)
@@ -151,16 +154,35 @@ class Reading:
         """Decide on a reply that was cut: was something answered before the cut?"""
         if not self.known.gold and len(content) >= _CLAIM:
             return Grade.WRONG, " ".join(word.written for word in content)[:_LONGEST_ANSWER]
-        texts = [word.text for word in self.words[-2:]]
-        if texts[-1] in _SLOTS or (texts[-1] in _ARTICLES and texts[0] in _SLOTS):
-            return Grade.TRUNCATED, None
-        for index, word in enumerate(self.words[:-1]):
-            if not word.opens and self._names(index):
-                return Grade.WRONG, word.written
-        finished = [word for word in content if word.sentence < self.words[-1].sentence]
+        named = self._put_forward()
+        if named is not None:
+            return (Grade.TRUNCATED, None) if self._cut_name(named) else (Grade.WRONG, named.written)
+        finished = [word for word in content if self.closed or word.sentence < self.words[-1].sentence]
         if finished and not self.known.lures:
             return Grade.WRONG, " ".join(word.written for word in finished)[:_LONGEST_ANSWER]
         return Grade.TRUNCATED, None
+
+    def _put_forward(self) -> Word | None:
+        """The name, or the word in quotation marks, that stands where an answer does.
+
+        That is after `is`, `called`, `named` or `by`, or at the head of a sentence before `is`. A name elsewhere is
+        part of a description, which the cut left without its answer.
+        """
+        for index, word in enumerate(self.words):
+            after = self.words[index + 1].text if index + 1 < len(self.words) else ""
+            quoted = '"' in word.mark and word.text not in self.asked
+            if word.opens and after in _COPULAS and self._names(index):
+                return word
+            before = [each.text for each in self.words[max(0, index - 3) : index] if each.sentence == word.sentence]
+            while before and before[-1] in _MODIFIERS:
+                before.pop()
+            if before and before[-1] in _INTRODUCES and (self._names(index) or quoted):
+                return word
+        return None
+
+    def _cut_name(self, named: Word) -> bool:
+        """Whether a name was cut short so that it may have become the right one."""
+        return self.cut_word and named is self.words[-1] and lexicon(self.known.gold).continues(named.text)
 
     def _echoes(self) -> bool:
         """Whether the reply is a stretch of the question, once or several times over."""

@@ -10,7 +10,7 @@ import numpy as np
 from hardlimit.core import Case, Generated, Grade, InvalidValueError, Limit, Quantity, Scored, Value, quantity
 from hardlimit.probes.grading import grade_reply
 from hardlimit.probes.hallucination.questions import ANSWERS, WORDINGS, Question, asked_text, word
-from hardlimit.probes.hallucination.world import Fact, Family, facts, vocabulary
+from hardlimit.probes.hallucination.world import Fact, Family, facts, lures
 
 Setting = Literal["plain", "stated", "hidden"]
 """How a question is asked: as it is, with its answer stated before it, or about a code that nothing reveals."""
@@ -157,7 +157,7 @@ class ShortFacts(Value, frozen=True):
 
     def grade(self, case: Case, reply: Generated | Scored) -> tuple[Grade, str | None]:
         """Grade by the family's whole vocabulary of answers; symbols by their capitals."""
-        known = () if self.setting == "hidden" else vocabulary(ANSWERS[self.family])
+        known = () if self.setting == "hidden" else lures(ANSWERS[self.family], case.gold)
         return grade_reply(
             reply, gold=case.gold, lures=known or case.lures, question=asked_text(case), exact=self.family == "symbol"
         )

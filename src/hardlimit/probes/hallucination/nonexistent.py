@@ -11,7 +11,7 @@ from hardlimit.probes.grading import grade_reply
 from hardlimit.probes.hallucination.coining import coin_name
 from hardlimit.probes.hallucination.facts import Setting, hidden, stated
 from hardlimit.probes.hallucination.questions import ANSWERS, WORDINGS, Question, asked_text, word
-from hardlimit.probes.hallucination.world import CLASSES, Fact, countries, facts, names, read_lines, vocabulary
+from hardlimit.probes.hallucination.world import CLASSES, Fact, countries, facts, lures, names, read_lines
 
 Kind = Literal["city", "country", "element", "person", "book", "company", "medicine", "animal"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -140,7 +140,7 @@ class NonExistent(Value, frozen=True):
 
     def grade(self, case: Case, reply: Generated | Scored) -> tuple[Grade, str | None]:
         """Grade by the vocabulary of the kind's answers; of a coined thing, abstaining and denying are right."""
-        known = () if self.setting == "hidden" else vocabulary(ANSWERS[self._sort])
+        known = () if self.setting == "hidden" else lures(ANSWERS[self._sort], case.gold)
         return grade_reply(reply, gold=case.gold, lures=known, question=asked_text(case), exact=self._sort == "symbol")
 
     def controls(self) -> dict[str, "NonExistent"]:

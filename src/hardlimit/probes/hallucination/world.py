@@ -20,6 +20,9 @@ _NOT_THE_METAL = frozenset({"lead"})
 """Elements whose name is mostly another word, so that its frequency is not the element's popularity."""
 
 
+_REGIONS = {"the United States": ("Georgia",), "Belgium": ("Luxembourg",)}
+"""Regions that are named like another country, in the country that they belong to."""
+
 CLASSES = {
     "mammal": ("mammal", "mammals", "Mammalia"),
     "bird": ("bird", "birds", "Aves"),
@@ -150,6 +153,18 @@ def _elements() -> Iterator[Fact]:
 def _pasts() -> Iterator[Fact]:
     for verb, forms in read_lines("verbs.tsv"):
         yield Fact(subject=verb, answers=names(forms), popularity=occurrences(verb))
+
+
+@cache
+def lures(answer_kind: str, gold: tuple[str, ...]) -> tuple[str, ...]:
+    """The vocabulary that an answer is read against: without what may stand beside the right one.
+
+    >>> "Georgia" in lures("country", ("the United States",)), "Georgia" in lures("country", ("Japan",))
+    (False, True)
+    """
+    known = vocabulary(answer_kind)
+    beside = {name for country, regions in _REGIONS.items() if country in gold for name in regions}
+    return tuple(name for name in known if name not in beside) if beside else known
 
 
 @cache

@@ -3,7 +3,7 @@
 from hardlimit.core import Interval, Measurement, Point
 from hardlimit.report import numbers
 from hardlimit.report.charts.generic import claim_lines, described, log_lengths, positive, powers, value_axis
-from hardlimit.report.charts.marks import Axis, Band, Grid, Line, Plot, cell, curves, heat, names, row
+from hardlimit.report.charts.marks import Axis, Band, Grid, Line, Plot, cell, curves, heat, names, row, series_by
 from hardlimit.report.charts.picture import Drawer, Picture, Scene
 
 MOST_MAPS = 6
@@ -12,13 +12,14 @@ MOST_MAPS = 6
 def accuracy_by_length(scene: Scene) -> tuple[Picture, ...]:
     """Accuracy against length for each variant, with the threshold and the interval of the effective context."""
     measurement = scene.measurement
-    variants = names(measurement.points, "variant")
+    variant = series_by("variant")
+    variants = names(measurement.points, variant)
     made = tuple(
         row(
             point,
             measurement.quantity,
             x=float(point.at["length"]),
-            s=variants.index(numbers.scalar(point.at["variant"])),
+            s=variants.index(variant(point)),
             length=point.at["length"],
             variant=point.at["variant"],
         )
@@ -30,7 +31,7 @@ def accuracy_by_length(scene: Scene) -> tuple[Picture, ...]:
         series=variants,
         x=log_lengths("context length (tokens, log scale)", measurement.points),
         y=value_axis(measurement.quantity),
-        lines=_thresholds(effective) + claim_lines(scene),
+        lines=_thresholds(effective) + claim_lines(scene, series=variants, name=variant),
         band=_effective_band(effective),
         keys={"variant": "variant", "tokens": "length"},
     )
@@ -64,8 +65,8 @@ def accuracy_by_depth(scene: Scene) -> tuple[Picture, ...]:
     """One heat map for each variant: depth of the needle against length of the text."""
     measurement = scene.measurement
     return tuple(
-        _depth_map(measurement, variant, [p for p in measurement.points if numbers.scalar(p.at["variant"]) == variant])
-        for variant in names(measurement.points, "variant")
+        _depth_map(measurement, variant, [p for p in measurement.points if series_by("variant")(p) == variant])
+        for variant in names(measurement.points, series_by("variant"))
     )
 
 
@@ -89,25 +90,28 @@ def _depth_map(measurement: Measurement, variant: str, points: list[Point]) -> P
 def margin(scene: Scene) -> tuple[Picture, ...]:
     """The margin of the best heads against length, with the margin that the claim asks for."""
     measurement = scene.measurement
-    heads = [f"layer {point.at['layer']}, head {point.at['head']}" for point in measurement.points]
-    series = tuple(dict.fromkeys(heads))
+
+    def head(point: Point) -> str:
+        return f"layer {point.at.get('layer')}, head {point.at.get('head')}"
+
+    series = names(measurement.points, head)
     made = tuple(
         row(
             point,
             measurement.quantity,
             x=float(point.at["length"]),
-            s=series.index(head),
+            s=series.index(head(point)),
             length=point.at["length"],
-            head=head,
+            head=head(point),
         )
-        for point, head in zip(measurement.points, heads, strict=True)
+        for point in measurement.points
     )
     plot = Plot(
         rows=made,
         series=series,
         x=log_lengths("context length (tokens, log scale)", measurement.points),
         y=value_axis(measurement.quantity),
-        lines=claim_lines(scene),
+        lines=claim_lines(scene, series=series, name=head),
         keys={"head": "head", "tokens": "length"},
     )
     return (curves(plot, description=described(measurement, "needle margin against context length")),)
@@ -116,14 +120,14 @@ def margin(scene: Scene) -> tuple[Picture, ...]:
 def needle_weight(scene: Scene) -> tuple[Picture, ...]:
     """One map of layer × head for each of the first few lengths."""
     measurement = scene.measurement
-    lengths = names(measurement.points, "length")[:MOST_MAPS]
+    lengths = names(measurement.points, series_by("length"))[:MOST_MAPS]
     top = max((point.estimate.value for point in measurement.points), default=0.0) or 1.0
     maps = []
     for length in lengths:
         rows = tuple(
             cell(point, measurement.quantity, x=float(point.at["head"]), y=float(point.at["layer"]))
             for point in measurement.points
-            if numbers.scalar(point.at["length"]) == length
+            if series_by("length")(point) == length
         )
         grid = Grid(
             rows=rows,

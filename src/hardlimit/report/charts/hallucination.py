@@ -3,19 +3,9 @@
 from hardlimit.core import Point
 from hardlimit.core.quantity import ACCURACY
 from hardlimit.report import numbers
-from hardlimit.report.charts.generic import category_dots, claim_lines, described, positive, powers, share, value_axis
-from hardlimit.report.charts.marks import Axis, Line, Plot, curves, names, row
+from hardlimit.report.charts.generic import claim_lines, described, positive, powers, share, value_axis
+from hardlimit.report.charts.marks import Axis, Line, Plot, curves, names, row, series_by
 from hardlimit.report.charts.picture import Drawer, Picture, Row, Scene
-
-
-def facts(scene: Scene) -> tuple[Picture, ...]:
-    """Hallucination rate by family of facts."""
-    return (category_dots(scene, "family"),)
-
-
-def false_acceptance(scene: Scene) -> tuple[Picture, ...]:
-    """False acceptance by kind of thing that does not exist."""
-    return (category_dots(scene, "kind"),)
 
 
 def accuracy_by_popularity(scene: Scene) -> tuple[Picture, ...]:
@@ -28,7 +18,7 @@ def accuracy_by_popularity(scene: Scene) -> tuple[Picture, ...]:
         series=families,
         x=Axis(title="popularity (log scale)", log=positive(popularity), ticks=powers(10, popularity), format="~s"),
         y=value_axis(measurement.quantity),
-        lines=claim_lines(scene),
+        lines=claim_lines(scene, series=families, name=series_by("family")),
         keys={"family": "series", "decade": "decade", "popularity": "at"},
     )
     return (curves(plot, description=described(measurement, "accuracy against popularity")),)
@@ -43,7 +33,7 @@ def score(scene: Scene) -> tuple[Picture, ...]:
         series=policies,
         x=Axis(title="confidence threshold t", ticks=tuple(sorted({each["x"] for each in made})), format=".2~f"),
         y=value_axis(scene.measurement.quantity),
-        lines=(zero, *claim_lines(scene)),
+        lines=(zero, *claim_lines(scene, series=policies, name=series_by("policy"))),
         keys={"policy": "series", "t": "at"},
     )
     return (curves(plot, description=described(scene.measurement, "score against the threshold t")),)
@@ -62,7 +52,7 @@ def risk_coverage(scene: Scene) -> tuple[Picture, ...]:
         series=tuple(labelled),
         x=share("coverage: share of questions answered, most confident first"),
         y=value_axis(scene.measurement.quantity),
-        lines=claim_lines(scene),
+        lines=claim_lines(scene, series=signals, name=series_by("signal")),
         keys={"signal": "series", "coverage": "at"},
     )
     return (curves(plot, description=described(scene.measurement, "risk against coverage")),)
@@ -89,20 +79,26 @@ def _rows(
 ) -> tuple[tuple[Row, ...], tuple[str, ...]]:
     """Make the rows of a chart with one numeric axis and one series key, and the names of the series."""
     points = scene.measurement.points
-    order = names(points, series)
+    name = series_by(series)
+    order = names(points, name)
     quantity = ACCURACY if accuracy else scene.measurement.quantity
 
     def made(point: Point) -> Row:
-        name = numbers.scalar(point.at[series])
         extra = {field: point.at[key] for field, key in (also or {}).items()}
-        return row(point, quantity, x=float(point.at[x]), s=order.index(name), series=name, at=point.at[x], **extra)
+        return row(
+            point,
+            quantity,
+            x=float(point.at[x]),
+            s=order.index(name(point)),
+            series=name(point),
+            at=point.at[x],
+            **extra,
+        )
 
     return tuple(made(point) for point in points), order
 
 
 DRAWERS = {
-    "hallucination.facts": Drawer(facts, named=("family",)),
-    "hallucination.false_acceptance": Drawer(false_acceptance, named=("kind",)),
     "hallucination.accuracy_by_popularity": Drawer(
         accuracy_by_popularity, numeric=("popularity",), named=("family", "decade")
     ),

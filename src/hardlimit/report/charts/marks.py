@@ -3,6 +3,7 @@
 A chart is a Vega-Lite specification, which is JSON and is written here as such.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from hardlimit.core import Point, Quantity, Scalar, Value
@@ -11,6 +12,7 @@ from hardlimit.report.charts.picture import Key, Picture, Row, Spec
 from hardlimit.report.charts.theme import RAMP, RAMP_TURNS_AT, STYLES, colours, dashes, ramp, shapes
 
 FADED = 0.12
+WHISKER = 0.6
 CHOSEN = "chosen"
 """Signal that the page's legend sets to the number of one series, or to −1 for all."""
 
@@ -36,13 +38,23 @@ class Axis(Value, frozen=True):
 
 
 class Line(Value, frozen=True):
-    """A line without points: a claim's curve, or a rule across the chart at one value."""
+    """A line without points: a claim's curve, or a rule across the chart at one value.
+
+    Args:
+        kind: whether theory or the measuring sets it.
+        label: what it is.
+        points: of a curve.
+        x: where an upright rule stands.
+        y: where a level rule lies.
+        s: number of the series that it is about, or None where it is about all.
+    """
 
     kind: Literal["theory", "threshold"]
     label: str
     points: tuple[tuple[float, float], ...] = ()
     x: float | None = None
     y: float | None = None
+    s: int | None = None
 
 
 class Band(Value, frozen=True):
@@ -96,18 +108,22 @@ def row(point: Point, quantity: Quantity, *, x: float | str, s: int = 0, **field
     return made | {name: numbers.scalar(value) for name, value in fields.items()}
 
 
-def names(points: tuple[Point, ...], key: str) -> tuple[str, ...]:
-    """Return the different values at one key, as text, in the order of first appearance."""
-    return tuple(dict.fromkeys(numbers.scalar(point.at.get(key, "")) for point in points))
+def series_by(key: str) -> Callable[[Point], str]:
+    """Name the series of a point by one of its coordinates."""
+    return lambda point: numbers.scalar(point.at.get(key, ""))
+
+
+def names(points: tuple[Point, ...], name: Callable[[Point], str]) -> tuple[str, ...]:
+    """Return the different names of points, in the order of first appearance."""
+    return tuple(dict.fromkeys(map(name, points)))
 
 
 def curves(plot: Plot, *, title: str = "", description: str) -> Picture:
     """Draw points with intervals over a numeric axis, joined within each series, with claims laid over."""
     x = _channel("x", plot.x, reaching=_xs(plot))
     y = _channel("y", plot.y)
-    marks = [
-        _mark("rule", strokeWidth=1.5, clip=True) | {"encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}}}
-    ]
+    whisker = {"y": y | {"field": "low"}, "y2": {"field": "high"}, "opacity": _unless_faded("datum.s", WHISKER)}
+    marks = [_mark("rule", strokeWidth=1.5, clip=True) | {"encoding": whisker}]
     if plot.joined:
         dash = _by_series(dashes(len(plot.series)))
         marks.append(_mark("line", strokeWidth=2, clip=True) | {"encoding": {"y": y, "strokeDash": dash}})
@@ -121,7 +137,7 @@ def curves(plot: Plot, *, title: str = "", description: str) -> Picture:
         "encoding": {
             "x": x,
             "color": _by_series(colours(len(plot.series))),
-            "opacity": {"condition": {"test": f"{CHOSEN} < 0 || datum.s === {CHOSEN}", "value": 1}, "value": FADED},
+            "opacity": _unless_faded("datum.s", 1.0),
         },
         "layer": marks,
     }
@@ -137,7 +153,9 @@ def dots(plot: Plot, *, title: str = "", description: str) -> Picture:
     The categories are the rows' `x`; the plot's `y` axis lies horizontally, and rules stand upright.
     """
     order = list(dict.fromkeys(each["x"] for each in plot.rows))
-    along = _channel("y", plot.y, grid=True, titleAlign="center", titleAnchor="middle")
+    reaching = [each[end] for each in plot.rows for end in ("low", "high")]
+    reaching += [line.y for line in plot.lines if line.y is not None]
+    along = _channel("y", plot.y, reaching=tuple(reaching), grid=True, titleAlign="center", titleAnchor="middle")
     bare = {"labelLimit": 180, "grid": False, "ticks": False, "domain": False}
     category = {"field": "x", "type": "nominal", "title": None, "sort": order, "axis": bare}
     rules = [
@@ -235,7 +253,10 @@ def _channel(field: str, axis: Axis, *, reaching: tuple[float, ...] = (), **labe
     labels |= {"labelOverlap": "greedy"}
     if axis.ticks:
         labels["values"] = list(axis.ticks)
-    if axis.format:
+    if axis.format == "~s":
+        # d3 counts in SI prefixes; a reader of populations counts in billions.
+        labels["labelExpr"] = "replace(format(datum.value, '~s'), 'G', 'B')"
+    elif axis.format:
         labels["format"] = axis.format
     if axis.unit is not None:
         divisor, name = axis.unit
@@ -270,6 +291,11 @@ def _xs(plot: Plot) -> tuple[float, ...]:
     return tuple(xs)
 
 
+def _unless_faded(series: str, opacity: float) -> Spec:
+    """Show a mark with this opacity, unless the legend has singled out another series."""
+    return {"condition": {"test": f"{CHOSEN} < 0 || {CHOSEN} === {series}", "value": opacity}, "value": FADED}
+
+
 def _by_series(values: list[Any]) -> Spec:
     scale = {"domain": list(range(len(values))), "range": values}
     return {"field": "s", "type": "nominal", "scale": scale, "legend": None}
@@ -296,16 +322,18 @@ def _band(band: Band, x: Spec) -> Spec:
 
 
 def _overlay(line: Line, x: Spec, y: Spec) -> Spec:
+    style, encoding = dict(STYLES[line.kind]), {}
+    if line.s is not None:
+        style["color"] = colours(line.s + 1)[line.s]
+        encoding["opacity"] = _unless_faded(str(line.s), 1.0)
     if line.points:
         values: list[Row] = [{"x": at, "y": value} for at, value in line.points]
-        return {
-            "data": {"values": values},
-            **_mark("line", **STYLES[line.kind], clip=True),
-            "encoding": {"x": x, "y": y},
-        }
-    field, channel = ("x", x) if line.x is not None else ("y", y)
-    where = {"values": [{field: line.x if line.x is not None else line.y}]}
-    return {"data": where, **_mark("rule", **STYLES[line.kind], clip=True), "encoding": {field: channel}}
+        mark, where = _mark("line", **style, clip=True), {"x": x, "y": y}
+    else:
+        field, channel = ("x", x) if line.x is not None else ("y", y)
+        values = [{field: line.x if line.x is not None else line.y}]
+        mark, where = _mark("rule", **style, clip=True), {field: channel}
+    return {"data": {"values": values}} | mark | {"encoding": encoding | where}
 
 
 def _legend(plot: Plot) -> tuple[Key, ...]:
@@ -313,5 +341,5 @@ def _legend(plot: Plot) -> tuple[Key, ...]:
     keys = [Key(kind=kind, label=name, index=index) for index, name in enumerate(plot.series) if name]
     if plot.band is not None:
         keys.append(Key(kind="band", label=plot.band.label))
-    keys.extend(Key(kind=line.kind, label=line.label) for line in plot.lines)
+    keys.extend(Key(kind=line.kind, label=line.label, index=line.s) for line in plot.lines)
     return tuple(keys)

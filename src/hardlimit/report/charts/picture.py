@@ -29,10 +29,13 @@ class Scene(Value, frozen=True):
     window: int | None = None
 
     @property
-    def shapes(self) -> tuple[Shape, ...]:
-        """Claims that are curves and say something here."""
-        claims = (finding.claim for finding in self.findings)
-        return tuple(c for c in claims if isinstance(c, Shape) and c.vacuous is None and c.points)
+    def curves(self) -> tuple[tuple[Finding, Shape], ...]:
+        """Findings whose claim is a curve that says something here, with that curve."""
+        return tuple(
+            (finding, finding.claim)
+            for finding in self.findings
+            if isinstance(finding.claim, Shape) and finding.claim.vacuous is None and finding.claim.points
+        )
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
@@ -47,14 +50,14 @@ class Key(Value, frozen=True):
     Args:
         kind: `series` (a line with points), `dots`, `theory`, `threshold`, `band`, or `ramp` (a colour scale).
         label: what it is; for a ramp, what the colour means.
-        index: which of the series, from 0.
+        index: which of the series, from 0; for a claim, the series that it is about, where it is about one.
         low: for a ramp, the text at its lower end.
         high: for a ramp, the text at its upper end.
     """
 
     kind: Literal["series", "dots", "theory", "threshold", "band", "ramp"]
     label: str
-    index: int = 0
+    index: int | None = None
     low: str = ""
     high: str = ""
 

@@ -273,7 +273,7 @@ def no_attenuation(peak: int, width: int, base: float) -> Impossibility:
 
 def _mean_cosine(distance: Floats, omega: Floats) -> Numbers:
     flat = np.atleast_1d(distance).ravel()
-    total = np.zeros(flat.size)
+    total, turned = np.zeros(flat.size), np.empty(flat.size)
     for frequency in omega:  # one frequency at a time: a million distances stay in a few megabytes
-        total += np.cos(flat * frequency)
+        total += np.cos(np.multiply(flat, frequency, out=turned), out=turned)
     return plain((total / omega.size).reshape(distance.shape))

@@ -28,13 +28,13 @@ CTX_3 = Statement(
     ),
     formula=(
         "weight = 1 / (1 + Σⱼ e^(sⱼ − s*))\n"
-        "gap needed:   s* − maxⱼ sⱼ ≥ ln(N − 1) + ln(a / (1 − a))   for some arrangement to reach weight a\n"
-        "spread Δ:     1 / (1 + (N−1)·e^Δ) ≤ weight ≤ e^Δ / (e^Δ + N − 1)\n"
-        "K needles:    total weight ≤ K·e^Δ / (K·e^Δ + N − K)"
+        "weight ≥ a needs a gap s* − minⱼ sⱼ ≥ ln(N − 1) + ln(a/(1 − a))\n"
+        "spread Δ:   1 / (1 + (N−1)·e^Δ) ≤ weight ≤ e^Δ / (e^Δ + N − 1)\n"
+        "K needles:  total weight ≤ K·e^Δ / (K·e^Δ + N − K)"
     ),
     hypotheses=(
         "one softmax over N keys, temperature included in the logits",
-        "for the gap: no distractor lies more than the gap below the needle",
+        "for the gap: it is the largest difference between the needle and a distractor",
         "for the spread: all logits of the row lie in one interval of width Δ",
     ),
     sources=(
@@ -195,7 +195,8 @@ def gap_needed(keys: int, weight: float) -> Bound:
         weight: a, in (0, 1).
 
     Returns:
-        A lower bound on `NEEDLE_GAP`, nats: a needle whose gap to every distractor is smaller stays below the weight.
+        A lower bound on `NEEDLE_GAP`, nats: a needle whose gap to every distractor is smaller stays below the weight;
+        one whose gap to every distractor is larger reaches it.
 
     Source:
         CTX-3.

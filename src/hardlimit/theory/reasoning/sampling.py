@@ -261,7 +261,8 @@ def best_of_k(right: float, accept_right: float, accept_wrong: float) -> Bound:
     """
     value = float(verifier_ceiling(right, accept_right, accept_wrong))
     at = {"right": right, "accept_right": accept_right, "accept_wrong": accept_wrong}
-    parts: dict[str, float] = {} if accept_wrong == 0 else {"odds_factor": accept_right / accept_wrong}
+    # A verifier that (almost) never accepts a wrong answer multiplies the odds by more than a float can hold.
+    parts = {"odds_factor": accept_right / accept_wrong} if accept_wrong > 1e-300 else {}
     return at_most(REAS_5, ACCEPTED_ACCURACY, value, at=at, parts=parts)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from hardlimit.core import Bound, Effect, Limit, Resource, Shape, Statement, Status, Verdict
 from hardlimit.core.quantity import DRIFT_COSINE, RETRIEVAL_RECALL
-from hardlimit.theory.bounding import at_least
+from hardlimit.theory.bounding import OUTWARD, at_least
 from hardlimit.theory.domain import Numbers, number, plain, vector, whole, within
 from hardlimit.theory.sources import derived, paper
 
@@ -106,7 +106,9 @@ def drift_floor(cosine: float, hops: int) -> Bound:
     parts = {"mean_of_random_directions": mean_drift([c] * n)}
     if c < 1:
         parts["hops_to_orthogonal"] = float(hops_to_orthogonal(c))
-    return at_least(RETR_5, DRIFT_COSINE, worst_drift([c] * n), at={"cosine": c, "hops": n}, parts=parts)
+    # A cosine is right to a few units of 2⁻⁵³ of one, not of itself: it is loosened by as much of one.
+    worst = worst_drift([c] * n) - OUTWARD
+    return at_least(RETR_5, DRIFT_COSINE, worst, at={"cosine": c, "hops": n}, parts=parts)
 
 
 def recall_by_hops(hops: Sequence[int], recall: float) -> Shape:
