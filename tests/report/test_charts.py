@@ -4,6 +4,7 @@ import json
 
 import altair
 import jsonschema
+import msgspec
 import pytest
 
 from hardlimit.core import Estimate, Finding, Interval, Measurement, Standing
@@ -67,7 +68,7 @@ def test_the_check_above_can_fail():
         altair.Chart.from_dict({"mark": {"type": "no such mark"}, "encoding": {}}, validate=True)
 
 
-@pytest.mark.parametrize("name", sorted(DRAWERS))
+@pytest.mark.parametrize("name", sorted(name for name, (_, its) in DRAWN.items() if pictures(its)))
 def test_every_point_is_drawn_once_with_its_interval(name):
     shown, _ = DRAWN[name]
     drawn = [
@@ -155,6 +156,49 @@ def test_any_measurement_gets_the_curve_and_the_bound_of_its_findings():
     assert marked(only("hallucination.false_acceptance").spec, "rule", **THEORY)[0][1] == [{"y": 0.2}]
 
 
+def about(whole, *ats, says=""):
+    """A finding with a law about those points of a measurement that stand at these places."""
+    part = msgspec.structs.replace(whole, points=tuple(p for p in whole.points if p.at in ats))
+    law = claims.margin_law((2, 3))
+    law = msgspec.structs.replace(law, quantity=whole.quantity)
+    return Finding(claim=law, measurement=part, standing=Standing.AGREES, says=says)
+
+
+def test_a_law_about_one_series_has_its_colour_and_its_name_and_fades_with_it():
+    whole = points(*({"name": name, "k": k} for name in "ab" for k in (2, 3)))
+    findings = (about(whole, *({"name": "b", "k": k} for k in (2, 3))), about(whole, *(p.at for p in whole.points)))
+    (picture,) = pictures(Scene(measurement=whole, findings=findings))
+    ((part, _),) = marked(picture.spec, "line", strokeDash=[2, 3], color="var(--c2)")
+    assert part["encoding"]["opacity"]["condition"] == {"test": "chosen < 0 || chosen === 1", "value": 1.0}
+    ((part, _),) = marked(picture.spec, "line", **THEORY)
+    assert "opacity" not in part["encoding"]
+    told = [(key.label, key.index) for key in picture.legend if key.kind == "theory"]
+    assert told == [("CTX-3: needle margin, b", 1), ("CTX-3: needle margin", None)]
+
+
+def test_laws_of_the_same_name_are_told_apart_by_what_their_findings_say():
+    whole = points(*({"name": name, "k": k} for name in "ab" for k in (2, 3)))
+    everywhere = [p.at for p in whole.points]
+    findings = (about(whole, *everywhere, says="Answering all: it fits."), about(whole, *everywhere, says="No colon."))
+    (picture,) = pictures(Scene(measurement=whole, findings=findings))
+    told = [key.label for key in picture.legend if key.kind == "theory"]
+    assert told == ["CTX-3: needle margin (Answering all)", "CTX-3: needle margin"]
+
+
+def test_large_counts_are_labelled_in_billions():
+    axis = next(part for part in only("hallucination.accuracy_by_popularity").spec["layer"] if "layer" in part)
+    assert axis["encoding"]["x"]["axis"]["labelExpr"] == "replace(format(datum.value, '~s'), 'G', 'B')"
+    assert axis["encoding"]["x"]["axis"]["values"] == [10.0**power for power in range(3, 9)]
+
+
+def test_dots_of_an_unbounded_quantity_keep_off_the_edges():
+    ends = measurement("x", NEEDLE_MARGIN, None, [point(around(v, 0.0), name=str(v)) for v in (-2.0, 3.0)])
+    (picture,) = pictures(Scene(measurement=ends))
+    low, high = marked(picture.spec, "point")[0][0]["encoding"]["x"]["scale"]["domain"]
+    assert low < -2.0
+    assert high > 3.0
+
+
 def test_a_vacuous_claim_is_not_drawn():
     assert not marked(only("hallucination.facts").spec, "rule", **THEORY)
 
@@ -219,6 +263,8 @@ def points(*ats) -> Measurement:
         ([{"a": "x", "b": "y"}], 0),
         ([{"k": 1}, {"m": 2}], 0),
         ([{"k": True}, {"k": False}], 1),
+        ([{"family": "city"}, {"kind": "city"}], 1),
+        ([{"family": "city"}, {"k": 1}], 0),
         ([{"k": i, "name": str(i)} for i in range(13)], 0),
         ([{}], 0),
     ],

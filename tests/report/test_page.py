@@ -132,6 +132,16 @@ def test_every_point_stands_in_a_table(page):
                 assert f"<td>{numbers.interval_text(point.estimate.interval, each.quantity)}</td>" in row
 
 
+def test_a_table_with_very_many_rows_is_cut_and_says_so():
+    whole = sample().limits[1].measurements[1]
+    many = msgspec.structs.replace(whole, points=whole.points * 100)
+    limit = msgspec.structs.replace(sample().limits[1], measurements=(many,), findings=())
+    page = render_html(msgspec.structs.replace(sample(), limits=(limit,)))
+    table = page.split(f'aria-label="Numbers of {many.name}"')[1].split("</article>")[0]
+    assert table.count("<tr>") == 1 + 1000
+    assert "800 more rows are in the JSON report." in table
+
+
 def test_every_chart_has_its_table_and_its_description(page):
     for article in re.findall(r'(?s)<article class="measurement.*?</article>', page):
         charts = article.count('<div class="chart"')
@@ -225,6 +235,14 @@ def test_limits_that_were_not_measured_say_so(page):
         if not limit.applies:
             assert f'class="limit absent" id="{limit.limit}"' in page
             assert limit.headline in section(page, limit.limit)
+
+
+def test_limits_that_the_audit_left_out_are_named():
+    page = render_html(msgspec.structs.replace(sample(), limits=sample().limits[:2]))
+    told = read(section(page, "verdicts"))
+    assert "Left out Reasoning, Retrieval, Multimodal: not part of this audit." in told
+    assert "Left out" not in read(section(render_html(sample()), "verdicts"))
+    assert "2 of 5 limits measured" in page
 
 
 def test_undecided_items_are_listed(page):

@@ -56,3 +56,6 @@ def test_next_to_nothing_is_printed_as_such():
     text = squeezed(printed(bare(), 120))
     assert "Accuracy (evaluation.none): no number. Every answer failed." in text
     assert "More of" not in text
+    assert "1 of 6 limits measured" in text
+    assert "Not part of this audit: Hallucination, Context, Reasoning, Retrieval, Multimodal." in text
+    assert "Not part of this audit" not in printed(sample(), 120)

@@ -2,6 +2,7 @@
 
 from hardlimit.core import Answered, Claim, Finding, Limit, Measurement, ResourceVerdict, Source, Usage, Value
 from hardlimit.models import ModelCard
+from hardlimit.theory.bounds import BoundRow
 
 
 class Exhibit(Value, frozen=True):
@@ -75,6 +76,7 @@ class AuditReport(Value, frozen=True):
         spent: totals over every answer that counts.
         version: hardlimit's version.
         method: notes on how it was measured, one paragraph each.
+        bounds: what the architecture cannot do, before anything is run; empty where its sizes are not known.
         packages: versions of the packages that the numbers depend on.
     """
 
@@ -86,3 +88,4 @@ class AuditReport(Value, frozen=True):
     version: str
     method: tuple[str, ...]
     packages: dict[str, str]
+    bounds: tuple[BoundRow, ...] = ()

@@ -27,8 +27,8 @@ def error_removed(points: Sequence[Point], rng: np.random.Generator) -> Estimate
         rng: source of the posterior draws.
 
     Returns:
-        1 − error after / error before, averaged over families' decades alike, with the posterior interval of
-        independent Jeffreys priors; None where no family has two adjacent decades.
+        1 − error after / error before, averaged over families' decades alike: the posterior's median and interval under
+        independent Jeffreys priors; None where no family has two adjacent decades, or nothing was answered wrongly.
 
     >>> from hardlimit.core import Tally
     >>> from hardlimit.stats import estimate
@@ -38,7 +38,7 @@ def error_removed(points: Sequence[Point], rng: np.random.Generator) -> Estimate
     ... ]
     >>> removed = error_removed(points, np.random.default_rng(0))
     >>> round(removed.value, 2), removed.n
-    (0.29, 300)
+    (0.28, 300)
     """
     cells = {(str(p.at["family"]), int(p.at["decade"])): p.tally for p in points if p.tally is not None and p.tally.n}
     steps = [(key, (key[0], key[1] + 1)) for key in sorted(cells) if (key[0], key[1] + 1) in cells]
@@ -51,13 +51,11 @@ def error_removed(points: Sequence[Point], rng: np.random.Generator) -> Estimate
     now = [names.index(low) for low, _ in steps]
     then = [names.index(high) for _, high in steps]
     removed = 1 - (1 - draws[:, then]).sum(axis=1) / (1 - draws[:, now]).sum(axis=1)
-    low, high = np.quantile(removed, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    before, after = (1 - right / total)[now].sum(), (1 - right / total)[then].sum()
-    if before == 0:
+    low, middle, high = np.quantile(removed, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+    if (right == total)[now].all():
         return None
-    value = float(np.clip(1 - after / before, low, high))
     interval = Interval(low=float(low), high=float(high), level=LEVEL, method="posterior, Jeffreys prior")
-    return Estimate(value=value, interval=interval, n=int(total.sum()))
+    return Estimate(value=float(middle), interval=interval, n=int(total.sum()))
 
 
 def judge(gain: Estimate | None, *, margin: float = MARGIN) -> Verdict:

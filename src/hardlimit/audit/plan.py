@@ -9,8 +9,10 @@ from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import AuditReport, LimitReport
 from hardlimit.core import Catalog, InvalidValueError, Limit, Progress, Value
-from hardlimit.models import Model
+from hardlimit.models import Model, ModelCard
 from hardlimit.store import Store
+from hardlimit.theory.architecture import Architecture
+from hardlimit.theory.bounds import BoundRow, architecture_bounds
 
 Study = Callable[[Desk, int], LimitReport]
 
@@ -96,8 +98,21 @@ def audit(model: Model, plan: Plan, store: Store, progress: Progress) -> AuditRe
         spent=meter.spent,
         version=__version__,
         method=METHOD,
+        bounds=_bounds(model.card),
         packages=_versions(("numpy", "scipy", "wordfreq", "torch", "transformers")),
     )
+
+
+def _bounds(card: ModelCard) -> tuple[BoundRow, ...]:
+    """Compute what an architecture cannot do, where the card tells all its sizes."""
+    sizes = {
+        name: getattr(card, name)
+        for name in ("parameters", "layers", "heads", "kv_heads", "head_width", "width", "vocabulary", "window")
+    }
+    if None in sizes.values():
+        return ()
+    position = card.position or "none"
+    return architecture_bounds(Architecture(name=card.name, **sizes, position=position, rope_base=card.rope_base))
 
 
 def _versions(names: Sequence[str]) -> dict[str, str]:

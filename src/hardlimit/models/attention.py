@@ -110,10 +110,29 @@ def describe(logits: torch.Tensor, spans: Sequence[tuple[str, tuple[int, int]]])
                 "last token can attend to there."
             )
         mass = weights[..., first:end].sum(-1)
-        described.append(SpanAttention(name=name, tokens=(first, end), mass=_table(mass), margin=_table(margin)))
+        gap, spread = _against_the_mean(inside, outside)
+        described.append(
+            SpanAttention(
+                name=name,
+                tokens=(first, end),
+                mass=_table(mass),
+                margin=_table(margin),
+                gap=_table(gap),
+                spread=_table(spread),
+            )
+        )
     return Attended(
         keys=logits.shape[-1], spans=tuple(described), entropy=_table(entropy), sink=_table(weights[..., 0])
     )
+
+
+def _against_the_mean(inside: torch.Tensor, outside: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The largest logit inside minus the mean outside, and the standard deviation outside; masked keys do not count."""
+    seen = torch.isfinite(outside)
+    count = seen.sum(-1)
+    mean = outside.masked_fill(~seen, 0.0).sum(-1) / count
+    variance = (outside - mean.unsqueeze(-1)).masked_fill(~seen, 0.0).square().sum(-1) / count
+    return inside.amax(-1) - mean, variance.sqrt()
 
 
 def _table(values: torch.Tensor) -> Table:

@@ -44,9 +44,9 @@ class Limits(Value, frozen=True):
     def within(cls, card: ModelCard, *, cache_bytes: int = 2**31, logits_bytes: int = 2**28) -> "Limits":
         """The limits that keep a model's cache and logits within so many bytes; other limits as they are by default.
 
-        >>> card = ModelCard(name="x", adapter="x", revision="1", layers=32, kv_heads=32, head_width=128)
-        >>> Limits.within(card).slots  # 1 MiB a token in 32-bit floats
-        2048
+        >>> shape = {"layers": 32, "kv_heads": 32, "head_width": 128, "vocabulary": 2**20}
+        >>> Limits.within(ModelCard(name="x", adapter="x", revision="1", **shape))  # 1 MiB a slot, 4 MiB a row
+        Limits(chunk=64, rows=48, slots=2048)
         """
         width = 2 * (card.layers or 0) * (card.kv_heads or 0) * (card.head_width or 0)
         slot = width * (4 if card.dtype in {None, "float32"} else 2)

@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from hardlimit.audit import AuditReport, LimitReport
-from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Limit, Measurement, Quantity, Shape
+from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Measurement, Quantity, Shape
 from hardlimit.models import ModelCard
 from hardlimit.report import gauges, hostile, links, numbers, tables, words
 from hardlimit.report.charts import CONFIG, Picture, Scene, pictures, theme
@@ -24,8 +24,8 @@ LONGEST_TEXT = 12_000
 FOLD = 700
 """A longer question is folded away, except for this much of its end."""
 
-PAPER = tuple(limit for limit in Limit if limit is not Limit.EVALUATION)
-"""The five limits; a page says of each that it does not tell that it is left out."""
+MOST_ROWS = 1000
+"""Rows of one table that the page shows; the JSON report has all of them."""
 
 SIDES = {"upper": "at most", "lower": "at least", "exact": "exactly"}
 
@@ -61,21 +61,24 @@ def embedded_json(value: Any) -> Markup:
     No text in it can end the element or begin a comment, since `<`, `>` and `&` are written as escapes, and
     characters that act unseen are made visible.
 
-    >>> print(embedded_json({"b": "</script>", "a": [1.5, None]}))
-    {"a":[1.5,null],"b":"\u003c/script\u003e"}
+    >>> print(embedded_json({"b": "</script>", "a": [1.5, 2.0, None]}))
+    {"a":[1.5,2,null],"b":"\u003c/script\u003e"}
     """
-    text = json.dumps(_visible(value), allow_nan=False, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_plain(value), allow_nan=False, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
 
 
-def _visible(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """Make every text visible, and write whole numbers without their `.0`, which thousands of cells would carry."""
     if isinstance(value, str):
         return hostile.visible(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, Mapping):
-        return {hostile.visible(key): _visible(item) for key, item in value.items()}
-    return [_visible(item) for item in value] if isinstance(value, list | tuple) else value
+        return {hostile.visible(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _packaged(name: str) -> str:
@@ -153,6 +156,7 @@ def _vocabulary() -> dict[str, Any]:
         "fold": FOLD,
         "grades": words.GRADES,
         "limits": words.LIMITS,
+        "most_rows": MOST_ROWS,
         "point_shapes": theme.SHAPES,
         "ramp_steps": theme.RAMP,
         "roles": {"system": "Told beforehand", "user": "Asked", "assistant": "The model, before"},
@@ -183,7 +187,7 @@ def _about(report: AuditReport) -> dict[str, Any]:
         "command": command(report),
         "make_gauge": make_gauge,
         "matrix": tables.matrix(report),
-        "left_out": [limit for limit in PAPER if limit not in {each.limit for each in report.limits}],
+        "left_out": tables.left_out(report),
         "measured": [limit for limit in report.limits if limit.applies],
         "pictures": drawn,
         "report": report,

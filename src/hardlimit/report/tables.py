@@ -110,6 +110,12 @@ def _as_printed(value: str | float | None, places: int) -> str:
     return f"{value:,.{places}f}".replace("-", numbers.MINUS) if isinstance(value, float) else value
 
 
+def left_out(report: AuditReport) -> tuple[Limit, ...]:
+    """Return those of the five limits that a report does not speak of."""
+    told = {each.limit for each in report.limits}
+    return tuple(limit for limit in Limit if limit is not Limit.EVALUATION and limit not in told)
+
+
 class Matrix(Value, frozen=True):
     """The verdict on each resource for each limit that has one.
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from hardlimit.audit import AuditReport, LimitReport
 from hardlimit.core import Measurement, Standing, Verdict
 from hardlimit.report import hostile, numbers, words
-from hardlimit.report.tables import matrix
+from hardlimit.report.tables import left_out, matrix
 
 COLOURS = {
     Verdict.HELPS: "green",
@@ -50,9 +50,10 @@ def render_terminal(report: AuditReport, console: Console) -> None:
     console.print(_verdicts(report) if console.width >= WIDE else _cards(report))
     for limit in report.limits:
         if not limit.applies:
-            console.print(
-                Text.assemble((f"{words.LIMITS[limit.limit].word}: ", "bold dim"), _said(limit.headline, "dim"))
-            )
+            name = words.LIMITS[limit.limit].word
+            console.print(Text.assemble((f"{name}: ", "bold dim"), _said(limit.headline, "dim")))
+    if others := ", ".join(words.LIMITS[limit].word for limit in left_out(report)):
+        console.print(Text(f"Not part of this audit: {others}.", style="dim"))
     if any(limit.verdicts for limit in report.limits):
         console.print(_resources(report))
     for limit in report.limits:
@@ -66,10 +67,10 @@ def _said(text: str, style: str = "") -> Text:
 
 
 def _heading(report: AuditReport) -> Text:
-    measured = sum(limit.applies for limit in report.limits)
+    measured, known = sum(limit.applies for limit in report.limits), len(report.limits) + len(left_out(report))
     line = Text.assemble(
         (hostile.one_line(report.model.name), "bold"),
-        f"  {measured} of {len(report.limits)} limits measured · {report.spent.calls:,} answers · "
+        f"  {measured} of {known} limits measured · {report.spent.calls:,} answers · "
         f"{numbers.duration(report.spent.seconds)} · seed {report.seed}",
     )
     line.append("\n")

@@ -131,7 +131,7 @@ MEASUREMENTS = {
     ),
     "context.needle_weight": Entry(
         word="Which heads find the needle",
-        meaning="Attention weight on the needle, one cell for each head; a few dark cells are retrieval heads.",
+        meaning="Attention weight on the needle, one cell for each head; the few that stand out are retrieval heads.",
     ),
     "context.kv_bytes": Entry(
         word="Memory of the context",

@@ -21,8 +21,9 @@ def bootstrap_gains(
 ) -> dict[Functional, Interval]:
     """Percentile intervals of the gains and of the floor fraction.
 
-    The parametric kind draws Gaussian errors of the curve's own size. The residual kind resamples the residuals; it is
-    here to be compared with and not to be used: residuals are smaller than errors, and its intervals too short.
+    The parametric kind draws Gaussian errors, their variance too drawn as few residuals leave it open. The residual
+    kind resamples the residuals, scaled up to the size of errors; it is here to be compared with and not to be used:
+    its intervals are too short.
 
     Args:
         curve: at least 4 scales.
@@ -51,9 +52,10 @@ def bootstrap_gains(
     fitted = fitted_log(bundle, best)[0]
     root = np.sqrt(bundle.weight[0])
     if kind == "parametric":
-        errors = rng.normal(0, np.sqrt(own_noise(bundle, best).variance[0]), (replicates, count))
+        spread = np.sqrt(own_noise(bundle, best).variance[0] * (count - 3) / rng.chisquare(count - 3, replicates))
+        errors = spread[:, None] * rng.normal(size=(replicates, count))
     else:
-        scaled = root * (bundle.log_y[0] - fitted)
+        scaled = root * (bundle.log_y[0] - fitted) * np.sqrt(count / (count - 3))
         errors = rng.choice(scaled - scaled.mean(), (replicates, count))
     log_y = fitted + errors / root
     many = Bundle(

@@ -21,6 +21,7 @@ EXPONENTS = (0.01, 3.0)
 
 _GRID = 32
 _LARGEST_CHANGE = 25.0
+_CLOSE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def fit_change(bundle: Bundle, exponent: Floats) -> tuple[Floats, Floats]:
         trial = np.clip(trial, change - 3, change + 3)
         new, new_gradient, new_curvature = _squares(bundle, share, trial)
         better = new <= sse
-        settled = np.abs(trial - change) < 1e-9
+        settled = np.abs(trial - change) < _CLOSE
         change, gradient = np.where(better, trial, change), np.where(better, new_gradient, gradient)
         curvature, sse = np.where(better, new_curvature, curvature), np.where(better, new, sse)
         damping = np.where(better, damping * 0.1, damping * 10 + 1e-4)
@@ -173,7 +174,7 @@ def _edge(bundle: Bundle, exponent: Floats, start: Floats, limit: Floats, sign: 
         further = inside + sign * (0.1 + 2 * np.abs(inside - start))
         step = np.where(np.isfinite(outside), (inside + outside) / 2, further)
         moved = np.where(between & (np.abs(newton - inside) < 6), newton, step)
-        done = (np.abs(moved - at) < 1e-8) | (within & (at >= most)) | (np.abs(inside - start) > _LARGEST_CHANGE)
+        done = (np.abs(moved - at) < _CLOSE) | (within & (at >= most)) | (np.abs(inside - start) > _LARGEST_CHANGE)
         at = np.where(done, at, moved)
         if done.all():
             break

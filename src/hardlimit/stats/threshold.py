@@ -2,7 +2,7 @@
 
 import math
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,11 @@ from hardlimit.core import Estimate, InsufficientDataError, Interval, InvalidVal
 
 Floats = NDArray[np.float64]
 Outcome = Literal["found", "beyond", "low base", "open"]
-"""The threshold is known well enough; accuracy does not fall within the window; there is too little to fall; not yet."""
+"""The threshold is known well enough; it lies beyond the longest length; the base is too low to have one; not yet."""
 
-OCTAVE_STEP = 0.05  # of the grid of thresholds: 3.5 %
+OCTAVE_STEP = 1 / 16  # of the grid of thresholds: 4 %
 OCTAVES_BEYOND = 2.0  # how far beyond the longest length a threshold is imagined
-BASES = np.arange(1, 41) / 40
+BASES = np.arange(1, 65) / 64
 # Exponent with which accuracy falls in the end, and how much sharper than a logistic curve's its knee is.
 FALLS = ((0.2, 1), (0.4, 1), (0.8, 1), (1.5, 1), (3.0, 1), (6.0, 1), (16.0, 1), (50.0, 1), (0.5, 4), (1.0, 4), (2.5, 4))
 CORRELATIONS = ((0.0, 0.5), (0.05, 0.3), (0.2, 0.2))  # within a batch, and the belief in each before the data
@@ -151,22 +151,33 @@ class _Cells:
         knees = np.array([knee for _, knee in FALLS], float)[fall]
         rates = np.array([exponent for exponent, _ in FALLS])[fall] * knees * math.log(2)
         span = search.ratio * bases - floors
-        self_flat = span <= 0.02 * (bases - floors)  # such a base never falls to the threshold: no fall is modelled
-        share = np.where(self_flat, 0.5, span / np.where(bases == floors, 1.0, bases - floors))
+        no_fall = span <= 0.02 * (bases - floors)  # such a base never falls to the threshold: no fall is modelled
+        share = np.where(no_fall, 0.5, span / np.where(bases == floors, 1.0, bases - floors))
         far, needed = np.exp(rates * (self.axis[place] - self.start)), share**-knees
         offset = (far - needed) / (needed - 1)
         # Where c would be negative the curve falls too slowly to be at its threshold so soon.
-        real = self_flat | (offset >= 0)
+        real = no_fall | (offset >= 0)
         self.place, self.floor, self.base = place[real], floors[real], bases[real]
-        self.rate, self.knee = np.where(self_flat, 0.0, rates)[real], knees[real]
-        self.offset = np.where(self_flat, 0.0, offset)[real]
+        self.rate, self.knee = np.where(no_fall, 0.0, rates)[real], knees[real]
+        self.offset = np.where(no_fall, 0.0, offset)[real]
+        self._known: dict[float, Floats] = {}
         # Every threshold is equally believed, whatever the number of curves that can have it.
         self.prior = -np.log(np.bincount(self.place, minlength=len(self.axis))[self.place])
 
     def accuracy(self, u: float, cells: NDArray[np.intp]) -> Floats:
         """Accuracy of the cells' curves at log2 length u."""
-        x = np.exp(self.rate[cells] * (u - self.start))
-        share = ((self.offset[cells] + 1) / (self.offset[cells] + x)) ** (1 / self.knee[cells])
+        if 2 * len(cells) > len(self.prior):  # only the first few batches of any search are so undecided
+            if u not in self._known:
+                self._known[u] = self._compute(u, np.arange(len(self.prior)))
+            known: Floats = self._known[u][cells]
+            return known
+        return self._compute(u, cells)
+
+    def _compute(self, u: float, cells: NDArray[np.intp]) -> Floats:
+        offset = self.offset[cells]
+        share = (offset + 1) / (offset + np.exp(self.rate[cells] * (u - self.start)))
+        sharp = self.knee[cells] > 1
+        share[sharp] **= 1 / self.knee[cells][sharp]
         result: Floats = self.floor[cells] + (self.base[cells] - self.floor[cells]) * share
         return result
 
@@ -348,7 +359,7 @@ def _greedy(covariance: Floats, noise: Floats, costs: Floats, picks: int) -> lis
     return chosen
 
 
-def _quantiles(axis: Floats, mass: Floats, shares: tuple[float, ...]) -> list[float]:
+def _quantiles(axis: Floats, mass: NDArray[Any], shares: tuple[float, ...]) -> list[float]:
     """Quantiles of a distribution over evenly spaced cells, the mass spread evenly within each."""
     half = (axis[1] - axis[0]) / 2
     total = mass.sum()

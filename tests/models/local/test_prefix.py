@@ -272,6 +272,25 @@ def test_a_failure_half_way_keeps_the_replies_that_were_ready(adapted, monkeypat
     assert long.error == "The model failed on this request: RuntimeError: lost"
 
 
+def test_after_a_failure_nothing_is_taken_from_the_cache(opened, reference, monkeypatch):
+    """The failing group is asked the same as the one before, so it had cut the cache shorter than the next would."""
+    sequences = [[2, 3, 4, 5, 6], [2, 3, 4, 5, 6], [2, 3, 4, 5, 6, 7, 8]]
+    engine = type(opened("llama")._runner)(opened("llama")._runner._model, Limits(slots=1))
+    passes = itertools.count()
+    fail_when(opened("llama"), monkeypatch, lambda ids: next(passes) == 1, RuntimeError("lost"))
+    made = [
+        Work(index=i, tokens=np.array(s[:-1]), needs=len(s) - 2, room=0, task=Scoring(s, len(s) - 1))
+        for i, s in enumerate(sequences)
+    ]
+    first, second, third = (work.reply() for work in sorted(engine.run(made), key=lambda work: work.index))
+    assert second.error == "The model failed on this request: RuntimeError: lost"
+    for sequence, reply in ((sequences[0], first), (sequences[2], third)):
+        with torch.no_grad():
+            table = reference("llama")[0](torch.tensor([sequence])).logits[0].log_softmax(-1)
+        assert reply.token_logprobs == pytest.approx([float(table[-2, sequence[-1]])], abs=1e-4)
+    assert third.usage.cached_tokens == 0
+
+
 def test_an_interrupt_passes_through_and_the_model_goes_on(adapted, monkeypatch):
     model = adapted("llama")
     request = Generate(messages=user("Why?"), max_tokens=4)

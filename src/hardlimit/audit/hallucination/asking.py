@@ -40,10 +40,10 @@ def ask(desk: Desk, seed: int) -> Trials:
     main = desk.share(0.7)
     probes: list[tuple[Probe, Sequence[Case], list[Answered], str]] = []
     for family, most in FAMILIES.items():
-        probe = ShortFacts(family=family)
-        cases = probe.cases(seed=seed, n=min(most, len(facts(family))))
-        probes.append((probe, cases, trials.facts, f"short facts: {family}"))
-        for name, control in probe.controls().items():
+        short = ShortFacts(family=family)
+        cases = short.cases(seed=seed, n=min(most, len(facts(family))))
+        probes.append((short, cases, trials.facts, f"short facts: {family}"))
+        for name, control in short.controls().items():
             asked = control.cases(seed=seed, n=CONTROLS // len(FAMILIES))
             probes.append((control, asked, trials.controls[name], f"control: {name}"))
     for kind in KINDS:

@@ -23,7 +23,7 @@ def _on_data(found: Mapping[str, Measurement], seed: int) -> ResourceVerdict:
     verdict = judge(gain)
     if verdict is Verdict.CANNOT_PROGRESS and _rises(popularity):
         verdict = Verdict.SATURATES
-    because = "No family has two neighbouring decades of popularity."
+    because = "Nothing was answered wrongly, or no family was asked over two neighbouring decades of popularity."
     if gain is not None:
         because = (
             f"Ten times the data is predicted to remove {percent(gain)} of the errors on these facts: what a ten times "

@@ -1,28 +1,38 @@
 """Facts a needle states and what follows from them by one step of common knowledge; written for this package."""
 
-from typing import Literal, TypeAlias
+from functools import cache
 
 from hardlimit.core import Value
 
-Hop: TypeAlias = Literal["place", "trade"]
-
 
 class Association(Value, frozen=True):
-    """A needle and its question, each completing a sentence about a person.
+    """A fact about a person, and another that follows from it by one step.
 
     Args:
         key: unique name of the association.
-        hop: `place` (a landmark tells where somebody has been) or `trade` (what somebody does tells what they are).
-        states: what the needle says of the person, such as `lives beside the Eiffel Tower`.
-        asks: what the question asks instead, such as `has been to France`; it follows by one step.
-        form: which turn of phrase the needle takes; two needles of one form differ in the landmark alone.
+        states: what the needle calls the person, such as `neighbour of the Eiffel Tower`.
+        asks: what the question asks instead, such as `has been to France`.
+        form: the turn of phrase; two associations of one form differ in their content alone.
     """
 
     key: str
-    hop: Hop
     states: str
     asks: str
     form: str
+
+    def needle(self, person: str) -> str:
+        """The sentence to be found; the fact stands before the name, so that reading on answers."""
+        return f"The {self.states} is {person}."
+
+    @property
+    def question(self) -> str:
+        """The question that shares no content word with the needle."""
+        return f"Who {self.asks}?"
+
+    @property
+    def literal(self) -> str:
+        """The question in the needle's own words."""
+        return f"Who is the {self.states}?"
 
 
 LANDMARKS: tuple[tuple[str, str], ...] = (
@@ -40,7 +50,7 @@ LANDMARKS: tuple[tuple[str, str], ...] = (
     ("the Great Sphinx", "Egypt"),
     ("Chichen Itza", "Mexico"),
     ("the Kremlin", "Russia"),
-    ("Angkor Wat", "Cambodia"),
+    ("the temples of Angkor", "Cambodia"),
     ("the Hagia Sophia", "Turkey"),
     ("Robben Island", "South Africa"),
     ("Niagara Falls", "Canada"),
@@ -68,16 +78,16 @@ LANDMARKS: tuple[tuple[str, str], ...] = (
 """Landmarks, and where one must have been to have seen them."""
 
 SIGHTS: tuple[str, ...] = (
-    "lives right beside {}",
-    "goes jogging past {} every day",
-    "got engaged in front of {}",
-    "takes photographs of {}",
-    "walks two poodles around {}",
-    "sketches {} in charcoal",
-    "eats ice cream near {}",
-    "rents a flat overlooking {}",
-    "plays the violin outside {}",
-    "once danced all night by {}",
+    "neighbour of {}",
+    "photographer of {}",
+    "tour guide at {}",
+    "fiddler outside {}",
+    "dog walker at {}",
+    "ice cream vendor near {}",
+    "jogger beside {}",
+    "guard of {}",
+    "mime artist in front of {}",
+    "kiosk owner by {}",
 )
 """How a needle ties a person to a landmark."""
 
@@ -85,47 +95,51 @@ STAYS: tuple[str, ...] = ("has been to {}", "has spent time in {}", "has set foo
 """How a question asks about the place."""
 
 TRADES: tuple[tuple[str, str], ...] = (
-    ("drills and fills teeth all day", "is a dentist"),
-    ("kneads dough before dawn", "is a baker"),
-    ("rushes to burning homes with a hose", "is a firefighter"),
-    ("flies jets between continents", "is a pilot"),
-    ("shaves beards and trims moustaches", "is a barber"),
-    ("unblocks sinks and leaking taps", "is a plumber"),
-    ("milks forty cows twice daily", "is a farmer"),
-    ("sews trousers and jackets for customers", "is a tailor"),
-    ("operates on hearts and kidneys", "is a surgeon"),
-    ("defends suspects in front of the judge", "is a lawyer"),
-    ("vaccinates cats and hamsters", "is a veterinarian"),
-    ("measures the orbits of distant planets", "is an astronomer"),
-    ("marks the homework of thirty pupils", "is a teacher"),
-    ("saws planks into wardrobes", "is a carpenter"),
-    ("hauls nets full of herring aboard", "is a fisherman"),
-    ("refuses meat, eggs and cheese", "is a vegan"),
+    ("specialist in cavities and braces", "is a dentist"),
+    ("kneader of dough and buns", "is a baker"),
+    ("saviour of burning homes", "is a firefighter"),
+    ("commander of a jumbo jet", "is a pilot"),
+    ("trimmer of beards and moustaches", "is a barber"),
+    ("rescuer of clogged sinks and toilets", "is a plumber"),
+    ("milker of forty cows", "is a farmer"),
+    ("stitcher of trousers and jackets", "is a tailor"),
+    ("transplanter of hearts and kidneys", "is a surgeon"),
+    ("defender of suspects in court", "is a lawyer"),
+    ("vaccinator of cats and hamsters", "is a veterinarian"),
+    ("observer of comets and galaxies", "is an astronomer"),
+    ("examiner of sixty pupils", "is a teacher"),
+    ("builder of wardrobes and cupboards", "is a carpenter"),
+    ("hauler of herring and cod", "is a fisherman"),
+    ("refuser of meat, eggs and cheese", "is a vegan"),
 )
 """What a person does, and what that makes them."""
 
 NAMES: tuple[str, ...] = (
-    "Alice", "Boris", "Clara", "Derek", "Elena", "Felix", "Gloria", "Hugo", "Ingrid", "Jonas", "Karen", "Lionel",
-    "Marcus", "Nadia", "Oscar", "Paula", "Quentin", "Rachel", "Simon", "Tessa", "Ursula", "Victor", "Wendy", "Xavier",
-    "Yolanda", "Zachary", "Agnes", "Bruno", "Cedric", "Doris", "Edgar", "Fiona", "Gordon", "Hannah", "Isaac", "Judith",
-    "Kevin", "Laura", "Miriam", "Nathan", "Olivia", "Patrick", "Rita", "Samuel", "Theresa", "Ulrich", "Vera", "Walter",
+    "Alice", "Anna", "Bob", "Carl", "Carol", "Daniel", "David", "Diana", "Edward", "Emma", "Eric", "George",
+    "Hannah", "Harry", "Helen", "Henry", "Jack", "James", "Jane", "John", "Joseph", "Julia", "Kate", "Laura", "Lisa",
+    "Louis", "Lucy", "Maria", "Martin", "Michael", "Nancy", "Paul", "Peter", "Richard", "Robert", "Ruth",
+    "Sarah", "Simon", "Stephen", "Susan", "Thomas", "Victor", "William", "Oliver", "Emily", "Philip",
+    "Arthur", "Walter", "Albert", "Leo", "Lily", "Ben", "Adam", "Joe",
 )  # fmt: skip
-"""The persons; who did what is drawn afresh for every haystack, so a name tells nothing."""
+"""The persons, all of one token in common vocabularies; who did what is drawn afresh, so a name tells nothing."""
 
 
-def associations(form: int = 0) -> tuple[Association, ...]:
-    """List every association, the landmarks told in turns of phrase that shift with `form`.
+@cache
+def associations(shift: int = 0) -> tuple[Association, ...]:
+    """List every association, the landmarks told in turns of phrase that move on with `shift`.
 
     >>> first = associations()[0]
-    >>> first.states, first.asks
-    ('lives right beside the Eiffel Tower', 'has been to France')
+    >>> first.needle("Anna")
+    'The neighbour of the Eiffel Tower is Anna.'
+    >>> first.literal, first.question
+    ('Who is the neighbour of the Eiffel Tower?', 'Who has been to France?')
     >>> len(associations())
     54
     """
     places = []
     for index, (landmark, place) in enumerate(LANDMARKS):
-        sight = (index + form) % len(SIGHTS)
-        states, asks = SIGHTS[sight].format(landmark), STAYS[(index + form) % len(STAYS)].format(place)
-        places.append(Association(key=place, hop="place", states=states, asks=asks, form=f"sight {sight}"))
-    trades = [Association(key=asks, hop="trade", states=does, asks=asks, form="trade") for does, asks in TRADES]
+        sight = (index + shift) % len(SIGHTS)
+        stay = STAYS[(index + shift) % len(STAYS)].format(place)
+        places.append(Association(key=place, states=SIGHTS[sight].format(landmark), asks=stay, form=SIGHTS[sight]))
+    trades = [Association(key=asks, states=does, asks=asks, form="trade") for does, asks in TRADES]
     return (*places, *trades)

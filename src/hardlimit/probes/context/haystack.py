@@ -70,7 +70,7 @@ def bury(
     needed = count(alone.text)
     if 4 * needed > 3 * length:
         raise InvalidValueError(
-            f"{len(needles)} needles alone take {needed} tokens; in a haystack of {length} they leave too little prose. "
+            f"{len(needles)} needles alone take {needed} tokens and leave too little of {length} for the story. "
             f"Use a length of at least {-(-4 * needed // 3)}, or fewer needles."
         )
     story = _Story(rng)

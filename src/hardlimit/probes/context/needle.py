@@ -1,201 +1,243 @@
-"""A needle in a haystack: one sentence about a person, somewhere in a long story, and a question about it."""
+"""Needles in a haystack: sentences about persons, hidden in a long story, and a question about each."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 import numpy as np
 
-from hardlimit.core import Case, Generate, Generated, Grade, InvalidValueError, Limit, Message, Quantity, Scored, Value
-from hardlimit.core import quantity as quantities
+from hardlimit.core import (
+    Case,
+    Generate,
+    Generated,
+    Grade,
+    InvalidValueError,
+    Limit,
+    Message,
+    Quantity,
+    Scored,
+    Value,
+    quantity,
+)
 from hardlimit.probes.context.associations import NAMES, Association, associations
-from hardlimit.probes.context.prose import paragraphs
+from hardlimit.probes.context.haystack import Count, Haystack, bury, words_times
 from hardlimit.probes.grading import grade_reply
 
-Variant = Literal["no overlap", "literal", "distractor"]
-"""How the question relates to the needle: by one step of knowledge without a shared word, in the needle's own words, or
-in its own words while another person's needle of the same form stands elsewhere."""
+Variant: TypeAlias = Literal["no overlap", "literal", "distractor"]
+"""How a question relates to its needle: by one step of knowledge without a shared word; in the needle's own words; or
+by one step while a rival needle of the same form, about something else and somebody else, stands elsewhere."""
 
-VARIANTS: tuple[Variant, ...] = ("no overlap", "literal", "distractor")
-Setting = Literal["plain", "bare", "removed"]
-MAX_TOKENS = 16
-OPTIONS = 8
-"""Names that a guess is drawn from: the right one, and the lures."""
+Setting: TypeAlias = Literal["plain", "bare", "removed", "unseen"]
+"""The whole story; the needles without the story; the story without its needles; the question alone."""
 
-_INSTRUCTION = "Read the story, then answer the question after it."
-_GOLDEN = 0.6180339887498949
+MOST_NEEDLES = 16
+MAX_TOKENS = 32
+INSTRUCTION = "Read the story and answer the question."
+QUESTION = "\n\nQuestion: "
+ASKS_FOR = " Answer in one full sentence."
 
 
 class Needle(Value, frozen=True):
-    """Asks about one sentence hidden at a given depth in a story of a given length.
+    """Asks about sentences hidden at different depths of one story.
 
-    Every haystack is a story of its own, told from the seed. Its needles stand at different depths and tell of
-    different persons; each is asked about in a question of its own at the end of the prompt, so that all questions
-    about a haystack share everything before the question. The variants ask about the same needles in the same
-    haystacks: they are paired by seed and index.
+    Every haystack is a story of its own with its own needles. Each needle names another person and is asked about in a
+    question of its own at the end of the prompt, so that all questions about a haystack share everything before the
+    question. `no overlap` and `literal` ask about the same needles in the same haystacks: they are paired by seed and
+    index. To abstain is not offered, since every question has its answer; a model that abstains all the same is
+    counted as having abstained.
+
+    A guesser who names one of the persons in the story is right in one of `1 + len(case.lures)` cases.
 
     Args:
-        variant: how the question relates to the needle.
-        length: of the story in tokens, needles included, >= 0, open-ended.
-        needles: per haystack, each with its question, in [1, 8].
-        tokens_per_word: what a word of the story costs the model under test; `tokens_per_word` measures it.
-        depth: where the needle stands, 0 at the beginning and 1 at the end; None spreads depths evenly.
-        setting: `plain`, `bare` (no story around the needles) or `removed` (the story without them); the controls.
+        variant: how the questions relate to the needles.
+        length: of the story in tokens, needles included; open-ended. The factor `tokens` says what was reached.
+        needles: per haystack, each with its question, in [1, 16]; their number is the same at every length, so that
+            length alone makes it harder.
+        depths: where the needles stand, 0 at the beginning and 1 at the end; empty for one needle at random in each
+            of as many equal stretches.
+        tokens_per_word: of the estimate of lengths that `cases` uses; `haystack` takes a model's own count.
+        setting: `plain`, or one of the controls.
 
     Source:
-        Modarressi et al. (2025), NoLiMa, arXiv:2502.05167 (needles without lexical overlap; the rule of 85 % of the base);
-        associations, story and wording are this package's own.
+        Modarressi et al. (2025), NoLiMa: Long-Context Evaluation Beyond Literal Matching, arXiv:2502.05167, for needles
+        without lexical overlap; associations, story and wording are this package's own.
 
-    >>> case = Needle(variant="literal", length=200).cases(seed=0, n=1)[0]
-    >>> case.factors["variant"], case.factors["length"], case.gold[0] in case.ask.messages[0].content
-    ('literal', 200, True)
+    >>> first, *others = Needle(length=400).cases(seed=0, n=8)
+    >>> first.gold[0] in first.ask.messages[0].content, len(first.lures), {case.cluster for case in others}
+    (True, 7, {'0:0:400'})
     """
 
     variant: Variant = "no overlap"
     length: int = 1024
-    needles: int = 1
+    needles: int = 8
+    depths: tuple[float, ...] = ()
     tokens_per_word: float = 1.4
-    depth: float | None = None
     setting: Setting = "plain"
-    name: ClassVar[str] = "needle"
+    name: ClassVar[str] = "context.needle"
     version: ClassVar[int] = 1
     limit: ClassVar[Limit] = Limit.CONTEXT
-    quantity: ClassVar[Quantity] = quantities.ACCURACY
+    quantity: ClassVar[Quantity] = quantity.ACCURACY
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.length < 0 or not 1 <= self.needles <= OPTIONS or self.tokens_per_word <= 0:
+        if self.length < 1 or not 1 <= self.needles <= MOST_NEEDLES or self.tokens_per_word <= 0:
             raise InvalidValueError(
-                f"Needle needs length >= 0, needles in [1, {OPTIONS}] and tokens_per_word > 0, got "
+                f"Needle needs length >= 1, needles in [1, {MOST_NEEDLES}] and tokens_per_word > 0, got "
                 f"length={self.length}, needles={self.needles}, tokens_per_word={self.tokens_per_word:g}."
             )
-        if self.depth is not None and not 0 <= self.depth <= 1:
-            raise InvalidValueError(f"Needle.depth must lie in [0, 1], got {self.depth:g}.")
+        if self.depths and (len(self.depths) != self.needles or not all(0 <= depth <= 1 for depth in self.depths)):
+            raise InvalidValueError(
+                f"Needle.depths must be empty, or one number in [0, 1] for each of the {self.needles} needles, "
+                f"got {self.depths}."
+            )
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of naming one of the story's persons at random."""
+        return 1 / (self.needles * (2 if self.variant == "distractor" else 1))
 
     def cases(self, *, seed: int, n: int) -> Sequence[Case]:
         """Make `n` cases, haystack by haystack; the first m of n cases are those of m.
 
         Raises:
-            InvalidValueError: `n` < 1.
+            InvalidValueError: `n` < 1, or a length too short for its needles.
         """
         if n < 1:
             raise InvalidValueError(f"Needle.cases needs n >= 1, got {n}.")
         haystacks = range(-(-n // self.needles))
         return [case for index in haystacks for case in self.haystack(seed, index)][:n]
 
-    def haystack(self, seed: int, index: int) -> list[Case]:
+    def haystack(self, seed: int, index: int, count: Count | None = None) -> list[Case]:
         """Make the questions about one haystack.
 
         Args:
             seed: of the experiment.
-            index: of the haystack, >= 0; another index is another story with other needles.
+            index: of the haystack, >= 0: another index is another story with other needles.
+            count: counts tokens as the model under test does; the estimate from words if None.
+
+        Raises:
+            InvalidValueError: the length is too short for the needles.
         """
-        hidden = _hidden(seed, index, self.needles)
+        hidden = _draw(seed, index, self.needles)
         depths = self._depths(seed, index)
-        sentences = [(depth, _sentence(one.person, one.fact)) for depth, one in zip(depths, hidden, strict=True)]
+        story = self._story(hidden, depths, seed, index, count or words_times(self.tokens_per_word))
+        people = [one.person for one in hidden]
+        people += [one.rival for one in hidden] if self.variant == "distractor" else []
+        return [self._case(story, hidden, depths, place, people, (seed, index)) for place in range(self.needles)]
+
+    def _depths(self, seed: int, index: int) -> tuple[float, ...]:
+        if self.depths:
+            return self.depths
+        offsets = np.random.default_rng([seed, index, 2]).random(self.needles)
+        return tuple(float((place + offset) / self.needles) for place, offset in enumerate(offsets))
+
+    def _story(
+        self, hidden: Sequence["_Hidden"], depths: Sequence[float], seed: int, index: int, count: Count
+    ) -> Haystack:
+        needles = [one.fact.needle(one.person) for one in hidden]
         if self.variant == "distractor":
-            # Half a story away, so that nearness does not tell the two apart.
-            sentences += [((depth + 0.5) % 1.0, _sentence(one.rival, one.other)) for depth, one in zip(depths, hidden)]
-        body = _body(self, seed, index, sentences if self.setting != "removed" else [])
-        cluster = f"{seed}:{index}:{self.length}"
-        return [
-            self._case(one, depth, body, cluster, f"{self.variant}-{self.setting}-{cluster}-{place}")
-            for place, (one, depth) in enumerate(zip(hidden, depths, strict=True))
-        ]
+            # A rival stands half a story away, so that nearness does not tell the two apart.
+            needles += [one.rival_fact.needle(one.rival) for one in hidden]
+            depths = [*depths, *((depth + 0.5) % 1.0 for depth in depths)]
+        if self.setting == "removed":
+            needles, depths = [], []
+        length = self.length if self.setting in ("plain", "removed") else None
+        rng = np.random.default_rng([seed, index, 1])
+        return bury(needles, depths, length=length, count=count, rng=rng)
 
-    def _depths(self, seed: int, index: int) -> list[float]:
-        """Depths that fill [0, 1] evenly, over the needles of a haystack and from haystack to haystack."""
-        if self.depth is not None:
-            return [(self.depth + place / self.needles) % 1.0 if place else self.depth for place in range(self.needles)]
-        start = float(np.random.default_rng([seed, 2]).random())
-        return [((start + index * _GOLDEN) % 1.0 + place) / self.needles for place in range(self.needles)]
-
-    def _case(self, one: "_Hidden", depth: float, body: str, cluster: str, identifier: str) -> Case:
-        literal = self.variant != "no overlap"
-        question = f"Who {one.fact.states if literal else one.fact.asks}?"
-        text = f"{_INSTRUCTION}\n\n{body}\n\nQuestion: {question} Answer with the name of the person."
+    def _case(
+        self,
+        story: Haystack,
+        hidden: Sequence["_Hidden"],
+        depths: Sequence[float],
+        place: int,
+        people: Sequence[str],
+        drawn: tuple[int, int],
+    ) -> Case:
+        one = hidden[place]
+        cluster = f"{drawn[0]}:{drawn[1]}:{self.length}" + (":rivals" if self.variant == "distractor" else "")
+        factors: dict[str, bool | int | float | str] = {
+            "variant": self.variant,
+            "length": self.length,
+            "haystack": drawn[1],
+            "tokens": 0 if self.setting == "unseen" else story.tokens,
+            "depth": depths[place] if self.depths else (place + 0.5) / self.needles,
+            "association": one.fact.key,
+        }
+        body = f"{INSTRUCTION}\n\n"
+        if self.setting in ("plain", "bare"):
+            start, end = story.spans[place]
+            factors |= {"start": len(body) + start, "end": len(body) + end}
+            factors["position"] = start / len(story.text)
+        body += "" if self.setting == "unseen" else story.text
+        question = one.fact.literal if self.variant == "literal" else one.fact.question
+        content = f"{body.rstrip()}{QUESTION}{question}{ASKS_FOR}"
         return Case(
-            id=identifier,
-            ask=Generate(messages=(Message(role="user", content=text),), max_tokens=MAX_TOKENS),
+            id=f"{self.variant}-{self.setting}-{cluster}-{place}",
+            ask=Generate(messages=(Message(role="user", content=content),), max_tokens=MAX_TOKENS),
             gold=(one.person,),
-            lures=one.lures,
-            factors={
-                "variant": self.variant,
-                "length": self.length,
-                "depth": round(depth, 4),
-                "needle": _sentence(one.person, one.fact),
-                "question": question,
-            },
+            lures=tuple(name for name in people if name != one.person),
+            factors=factors,
             cluster=cluster,
         )
 
     def grade(self, case: Case, reply: Generated | Scored) -> tuple[Grade, str | None]:
-        """Grade by name: the right person, another of the persons, or none."""
-        return grade_reply(reply, gold=case.gold, lures=NAMES, question=str(case.factors["question"]))
+        """Grade by name: the right person, somebody else, or nobody."""
+        others = tuple(name for name in NAMES if name not in case.gold)
+        return grade_reply(reply, gold=case.gold, lures=others, question=_question(case))
 
     def controls(self) -> dict[str, "Needle"]:
-        """`trivial`: the needle in its own words without a story. `impossible`: the story without the needle."""
-        trivial = msgspec.structs.replace(self, variant="literal", setting="bare", length=0, needles=1)
-        return {"trivial": trivial, "impossible": msgspec.structs.replace(self, setting="removed")}
+        """The settings whose outcome is known.
+
+        `trivial`: one needle in its own words, without a story. `impossible`: the story without its needles.
+        `shortcut`: the question without the story, which only a name that tells something could answer.
+        """
+        replace = msgspec.structs.replace
+        return {
+            "trivial": replace(self, variant="literal", setting="bare", needles=1, depths=()),
+            "impossible": replace(self, setting="removed"),
+            "shortcut": replace(self, setting="unseen"),
+        }
 
 
 class _Hidden(Value, frozen=True):
-    """One needle: who, what is told, and who else a guess may name."""
+    """A needle and its rival: who, and what is told of them."""
 
     person: str
     fact: Association
     rival: str
-    other: Association
-    lures: tuple[str, ...]
+    rival_fact: Association
 
 
-def _hidden(seed: int, index: int, needles: int) -> list[_Hidden]:
-    """Draw the needles of a haystack: persons and facts afresh each time, so that a name tells nothing."""
-    rng = np.random.default_rng([seed, 0, index])
+def _draw(seed: int, index: int, needles: int) -> list[_Hidden]:
+    """Draw a haystack's needles: persons and facts afresh each time, so that a name tells nothing."""
+    rng = np.random.default_rng([seed, index, 0])
     people = [NAMES[int(i)] for i in rng.permutation(len(NAMES))]
-    facts = associations(int(rng.integers(10)))
-    drawn = [facts[int(i)] for i in rng.permutation(len(facts))]
+    known = associations(int(rng.integers(10)))
+    facts = [known[int(i)] for i in rng.permutation(len(known))]
+    chosen = _of_different_forms(facts, needles)
+    spare = [fact for fact in facts if fact not in chosen]
     made = []
-    for place, fact in enumerate(drawn[:needles]):
-        # A distractor takes the needle's own turn of phrase, about something else that no question asks for.
-        alike = [other for other in drawn[needles:] if other.form == fact.form and other.key != fact.key]
-        others = tuple(name for name in people[:OPTIONS] if name != people[place])
-        made.append(
-            _Hidden(person=people[place], fact=fact, rival=people[OPTIONS + place], other=alike[0], lures=others)
-        )
+    for place, fact in enumerate(chosen):
+        rival = next(other for other in spare if other.form == fact.form)
+        spare.remove(rival)
+        made.append(_Hidden(person=people[place], fact=fact, rival=people[-1 - place], rival_fact=rival))
     return made
 
 
-def _sentence(person: str, fact: Association) -> str:
-    return f"{person} {fact.states}."
+def _of_different_forms(facts: Sequence[Association], needles: int) -> list[Association]:
+    """Take facts in order; a turn of phrase returns only when all others have been used as often."""
+    chosen: list[Association] = []
+    used: dict[str, int] = {}
+    while len(chosen) < needles:
+        left = [fact for fact in facts if fact not in chosen]
+        least = min(used.get(fact.form, 0) for fact in left)
+        fact = next(fact for fact in left if used.get(fact.form, 0) == least)
+        used[fact.form] = used.get(fact.form, 0) + 1
+        chosen.append(fact)
+    return chosen
 
 
-def _body(probe: Needle, seed: int, index: int, sentences: Sequence[tuple[float, str]]) -> str:
-    """Tell the story to its length, with each sentence at its depth, between two others."""
-    ordered = [text for _, text in sorted(sentences)]
-    words = round(probe.length / probe.tokens_per_word) - sum(len(text.split()) for text in ordered)
-    if probe.setting == "bare" or words < 1:
-        return " ".join(ordered)
-    story = _story(seed, index, 1 << (words - 1).bit_length())
-    lengths = np.cumsum([len(sentence.split()) for sentence, _ in story])
-    count = int(np.searchsorted(lengths, words)) + 1
-    told = [sentence + ("\n\n" if last else " ") for sentence, last in story[:count]]
-    total = float(lengths[min(count, len(lengths)) - 1])
-    for depth, text in sorted(sentences, reverse=True):
-        place = int(np.searchsorted(lengths[:count], depth * total + 1e-9, side="right"))
-        told.insert(min(place, count), text + " ")
-    return "".join(told).strip()
-
-
-@lru_cache(maxsize=32)
-def _story(seed: int, index: int, words: int) -> tuple[tuple[str, bool], ...]:
-    """Tell a story of at least so many words: each sentence, and whether it ends a paragraph."""
-    sentences: list[tuple[str, bool]] = []
-    told = 0
-    for paragraph in paragraphs(np.random.default_rng([seed, 1, index])):
-        sentences += [(text, place == len(paragraph) - 1) for place, text in enumerate(paragraph)]
-        told += sum(len(text.split()) for text in paragraph)
-        if told >= words:
-            break
-    return tuple(sentences)
+def _question(case: Case) -> str:
+    asked = case.ask.messages[-1].content
+    return asked.rpartition(QUESTION)[2].removesuffix(ASKS_FOR)

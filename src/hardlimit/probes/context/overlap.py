@@ -3,22 +3,24 @@
 import re
 import unicodedata
 
-FUNCTION_WORDS = frozenset(
-    """
-    a about after against all although always among an and another any are around as at be because been before behind
-    below beside between both but by called can could did do does each else every everything for from had has have he
-    her here him his how if in into is it its just more most much must near no nobody none nor not nothing of off on
-    once one only or other ought our out outside over own past rather s she since so some somebody such than that the
-    their them then there they this those though through to too toward towards under until up upon was were what when
-    where which while who whom whose why will with within without would you your
-    """.split()
-)
-"""Words that carry grammar rather than content."""
-
 _WORD = re.compile(r"[a-z]+")
 _ENDINGS = ("ingly", "ings", "ing", "edly", "ers", "ed", "er", "es", "ly", "s", "e", "y")
 _LEAST_STEM = 3
 _SAME_BEGINNING = 5
+
+FUNCTION_WORDS = frozenset(
+    _WORD.findall(
+        """
+        a about after against all although always among an and another any are around as at be because been before
+        behind below beside between both but by called can could did do does each else every everything for from had has
+        have he her here him his how if in into is it its just more most much must near no nobody none nor not nothing
+        of off on once one only or other ought our out outside over own past rather s she since so some somebody such
+        than that the their them then there they this those though through to too toward towards under until up upon was
+        were what when where which while who whom whose why will with within without would you your
+        """
+    )
+)
+"""Words that carry grammar rather than content."""
 
 
 def stem(word: str) -> str:

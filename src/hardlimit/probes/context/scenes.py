@@ -33,52 +33,52 @@ SCENES: tuple[Scene, ...] = tuple(
     _scene(text)
     for text in (
         """in the walled garden; behind the greenhouse; along the gravel path; under the pear trees
-        the gardener; the apprentice; the old widow; the seed merchant; the neighbour
-        seedlings; rose bushes; cabbages; flower pots; beanpoles; bulbs; weeds; hedges
+        the gardener; the apprentice; the old widow; the seed merchant; the beekeeper
+        seedlings; cuttings; cabbages; flower pots; beanpoles; bulbs; gloves; sieves
         a rake; a watering can; a trowel; a wheelbarrow; a pair of shears; a ball of twine
-        dug a new bed; tied up the tomatoes; turned the compost; pruned the plum tree; sorted the seeds; swept up leaves
-        bees hummed over the lavender; the soil smelled of rain; a robin watched from the wall; the lawn shone with dew""",
+        dug a new bed; tied up the tomatoes; turned the compost; pruned the plum tree; sorted the seeds; burnt leaves
+        bees hummed over the lavender; the soil smelled of rain; a robin watched; the lawn shone with dew""",
         """in the clock shop; at the long workbench; behind the counter; in the back room
         the clockmaker; the apprentice; the travelling salesman; the cleaning woman; the landlord
         springs; brass wheels; pendulums; watch cases; dials; screws; chains; keys
         a pair of tweezers; a magnifying glass; a tiny hammer; an oil can; a file; a soft brush
-        wound the cuckoo clocks; polished a pendulum; oiled the gears; straightened a bent hand; wrote out a receipt; hung a dial
-        everything ticked at a slightly different pace; the air smelled of oil; dust hung in a beam of light; a chime rang late""",
-        """at the water mill; beside the mill pond; on the loft ladder; under the great wheel
+        wound the cuckoo clocks; polished a pendulum; oiled the gears; bent a hand straight; hung a dial
+        everything ticked; the air smelled of oil; dust hung in a beam of light; a chime rang late""",
+        """at the water mill; beside the mill pond; on the loft ladder; under the big wheel
         the miller; the carter; the miller's aunt; the rat catcher; the boy from the village
         sacks; barrels; ropes; pulleys; sieves; baskets; hatches; buckets
         a shovel; a lantern; a scoop; a coil of rope; a wooden mallet; a broom
         greased the axle; opened the sluice; weighed the grain; patched a sack; cleared the weir; stacked the barrels
-        the wheel groaned; flour hung in the air; ducks quarrelled on the pond; the floor trembled under the millstones""",
+        the wheel groaned; flour hung in the air; ducks quarrelled on the pond; the floor trembled""",
         """at the railway station; on the far platform; in the waiting room; next to the signal box
         the stationmaster; the porter; the signalman; the widow with the basket; the ticket clerk
         trunks; timetables; lamps; parcels; benches; tickets; crates; suitcases
         a whistle; a lantern; a luggage cart; a stamp; a red flag; a bunch of keys
-        swept the platform; stamped the tickets; lit the lamps; sorted the parcels; corrected the timetable; loaded the cart
-        steam drifted across the rails; the wires sang in the wind; somebody coughed behind a newspaper; the rails shimmered""",
+        swept the platform; stamped the tickets; lit the lamps; sorted the parcels; loaded the cart
+        steam drifted across the rails; the wires sang; somebody coughed behind a newspaper; a bell rang""",
         """in the reading room; between the shelves; at the long oak table; on the library stairs
         the librarian; the student; the bookbinder; the retired captain; the caretaker
         atlases; dictionaries; index cards; ledgers; pamphlets; volumes; letters; maps
         a pencil; a ladder; a paper knife; a reading lamp; a pot of glue; a magnifying glass
-        catalogued a donation; dusted the atlases; mended a torn spine; copied a map; shelved the returns; wound the wall clock
+        catalogued a donation; dusted the atlases; mended a torn spine; copied a map; shelved the returns
         pages rustled; the radiators knocked; the varnish smelled of oranges; rain ran down the tall windows""",
         """in the orchard; by the cider press; at the end of the ladder row; in the apple loft
         the orchard keeper; the picker; the cooper; the grandmother; the hired hand
         apples; pears; crates; ladders; branches; baskets; barrels; jars
         a basket; a pruning knife; a ladder; a wooden rake; a canvas apron; a pail
-        picked the last pears; propped a heavy branch; pressed cider; counted the crates; grafted a sapling; raked the windfalls
+        picked the last pears; propped a branch; pressed cider; counted the crates; grafted a sapling
         wasps circled the press; the grass was wet; the branches creaked; a sweet smell lay over everything""",
         """at the lighthouse; on the spiral stairs; by the landing stage; in the lamp room
         the lighthouse keeper; the relief keeper; the supply skipper; the keeper's niece; the painter
-        lenses; shutters; logbooks; oilskins; signal flags; gulls; cables; barometers
+        lenses; shutters; logbooks; oilskins; signal flags; flares; cables; barometers
         a telescope case; a rag; a logbook; a paintbrush; a storm lantern; a can of oil
-        polished the lens; wrote up the log; painted the railing; checked the barometer; coiled a cable; wound the mechanism
+        polished the lens; wrote up the log; painted the railing; checked the barometer; coiled a cable
         waves boomed under the rocks; gulls screamed; salt crusted the panes; the beam swept over the dark water""",
-        """at the inn; in the taproom corner; beside the hearth; under the painted sign
+        """at the inn; in the taproom corner; beside the stove; under the painted sign
         the innkeeper; the cook; the stable boy; the stranger; the tinker
         mugs; candles; plates; blankets; stools; kettles; loaves; curtains
         a ladle; a candle; a poker; a tray; a cloth; a copper kettle
-        stirred the soup; banked the fire; wiped the tables; carried up the luggage; aired the blankets; trimmed the wicks
+        stirred the soup; poked the fire; wiped the tables; aired the blankets; lit the candles
         the fire crackled; onions hissed in a pan; rain drummed on the shutters; somebody hummed in the kitchen""",
         """at the market; behind the pottery stall; under the striped awning; by the fountain
         the potter; the spice seller; the flower girl; the knife grinder; the inspector
@@ -88,13 +88,13 @@ SCENES: tuple[Scene, ...] = tuple(
         bells rang noon; pepper tickled the nose; wheels rattled over cobbles; voices rose and sank""",
         """by the canal lock; on the towpath; in the lock keeper's hut; at the coal wharf
         the lock keeper; the bargee; the bargee's daughter; the surveyor; the angler
-        barges; mooring lines; bollards; paddles; reeds; herons; willows; planks
+        barges; mooring lines; bollards; paddles; oars; buckets; life belts; chains
         a boathook; a windlass; a pole; a tin mug; a notebook; a tarpaulin
-        opened the sluices; cranked the paddles; pumped out the bilge; collected the toll; repaired a fender; cleared the reeds
+        opened the sluices; cranked the paddles; pumped out the bilge; collected the toll; cleared the reeds
         water gurgled in the lock; a heron stood still; mist lay on the towpath; the willows trailed in the current""",
         """in the weaving shed; at the old loom; by the dye vats; in the yarn store
         the weaver; the dyer; the foreman; the spinner; the wool buyer
-        skeins; spindles; bobbins; shuttles; carpets; scarves; bales; threads
+        skeins; spindles; bobbins; shuttles; rugs; scarves; bales; threads
         a shuttle; a comb; a wooden paddle; a pattern book; a spool; a pair of scissors
         threaded the loom; stirred the vat; rinsed the wool; knotted a fringe; rewound a bobbin; inspected the cloth
         the looms clattered; steam rose from the vats; lint floated everywhere; the drains ran purple""",
@@ -106,12 +106,12 @@ SCENES: tuple[Scene, ...] = tuple(
         the press thumped; ink stained the benches; sheets fluttered on the line; the lamp smoked""",
         """on the winter road; at the crossroads inn; by the milestone; in the snowed-in barn
         the coachman; the pedlar; the road mender; the postmistress; the shepherd
-        sledges; blankets; horses; bells; drifts; fir trees; lanterns; harnesses
+        sledges; blankets; horseshoes; bells; reins; fence posts; lanterns; harnesses
         a whip; a spade; a fur cap; a lantern; a flask; a woollen rug
-        shovelled the drift; harnessed the mare; thawed the pump; strewed sand; checked the runners; rubbed down the horses
-        snow squeaked under the runners; the horses steamed; the fir trees cracked in the frost; bells jingled far off""",
+        shovelled the drift; harnessed the mare; thawed the pump; strewed sand; checked the runners
+        snow squeaked under the runners; the horses steamed; the fir trees cracked; bells jingled far off""",
         """in the attic; under the skylight; beside the old trunk; at the top of the stairs
-        the nephew; the heiress; the antique dealer; the housekeeper; the chimney sweep
+        the nephew; the heiress; the antique dealer; the maid; the chimney sweep
         trunks; hats; mirrors; letters; dolls; picture frames; lampshades; puppets
         a torch; a feather duster; a crowbar; a label; a tape; a cardboard box
         opened a trunk; sorted the letters; wrapped the mirrors; labelled the boxes; brushed a hat; repaired a puppet
@@ -121,9 +121,10 @@ SCENES: tuple[Scene, ...] = tuple(
 """Fourteen scenes; the story wanders among them."""
 
 MOMENTS = (
-    "In the early morning", "Towards noon", "Late in the afternoon", "On a grey Tuesday", "After the storm", "In April",
+    "In the early morning", "Towards noon", "Late in the afternoon", "On a grey Tuesday", "After the storm",
+    "In April",
     "At the end of the harvest", "On the first cold evening", "Shortly after breakfast", "When the bell had rung",
-    "In the third week of September", "During the long drought", "While the kettle boiled", "Before anybody else was up",
+    "In the third week of September", "During the long drought", "While the kettle boiled", "Before sunrise",
     "On the eve of the fair", "As the fog lifted", "Toward the close of the season", "An hour later",
     "That same evening", "In the quiet after lunch", "On Sunday", "By the middle of the week", "Under a pale sky",
     "As soon as the rain stopped", "Some weeks afterwards", "With the wind turning", "At half past six",
@@ -133,11 +134,11 @@ QUALITIES = (
     "thrifty", "clumsy", "thoughtful", "brisk", "gloomy", "gentle", "suspicious", "hopeful", "weary", "talkative",
 )  # fmt: skip
 CONDITIONS = (
-    "dusty", "heavy", "crooked", "brand-new", "borrowed", "damp", "rusty", "scattered", "neatly stacked", "forgotten",
+    "dusty", "heavy", "crooked", "unused", "borrowed", "damp", "rusty", "scattered", "neatly stacked", "forgotten",
     "half-broken", "green", "well-worn", "yellow", "tangled", "cheap", "precious", "mouldy", "missing", "spare",
 )  # fmt: skip
 MANNERS = (
-    "without hurrying", "with great care", "as if nothing had happened", "in silence", "for the third attempt",
+    "without hurrying", "with much care", "as if nothing had happened", "in silence", "for the third attempt",
     "with a shrug", "under protest", "more slowly than usual", "with numb fingers", "humming an old tune",
     "to general surprise", "against all advice", "with a sigh of relief", "one after another", "by lamplight",
     "from top to bottom", "until it felt natural", "with unexpected skill", "rather badly", "for no clear reason",
@@ -155,7 +156,7 @@ THOUGHTS = (
     "that the summer had been too short", "that a good rope outlasts a bad temper", "that silence has its uses",
     "that luck prefers the prepared", "that the smallest job is often the longest", "that rain is never convenient",
     "that somebody ought to write it down", "that the accounts would balance after a fashion",
-    "that most quarrels begin with a misunderstanding", "that next year would be different", "that age teaches economy",
+    "that most quarrels begin with a misunderstanding", "that next year would be different", "that age brings economy",
     "that the wind had changed for good", "that even a poor plan is better than none", "that memory is a bad ledger",
 )  # fmt: skip
 NUMBERS = ("three", "five", "six", "seven", "nine", "a dozen", "eleven", "fifteen", "some twenty", "a few", "several")

@@ -6,7 +6,8 @@ from hardlimit.report.charts.generic import claim_lines, described, log_lengths,
 from hardlimit.report.charts.marks import Axis, Band, Grid, Line, Plot, cell, curves, heat, names, row, series_by
 from hardlimit.report.charts.picture import Drawer, Picture, Scene
 
-MOST_MAPS = 6
+MOST_MAPS = 4
+"""Maps of heads beside each other; with more lengths, the ends and as many between."""
 
 
 def accuracy_by_length(scene: Scene) -> tuple[Picture, ...]:
@@ -118,9 +119,9 @@ def margin(scene: Scene) -> tuple[Picture, ...]:
 
 
 def needle_weight(scene: Scene) -> tuple[Picture, ...]:
-    """One map of layer × head for each of the first few lengths."""
+    """One map of layer × head for each of a few lengths."""
     measurement = scene.measurement
-    lengths = names(measurement.points, series_by("length"))[:MOST_MAPS]
+    lengths = _spread(names(measurement.points, series_by("length")))
     top = max((point.estimate.value for point in measurement.points), default=0.0) or 1.0
     maps = []
     for length in lengths:
@@ -141,6 +142,17 @@ def needle_weight(scene: Scene) -> tuple[Picture, ...]:
         what = f"needle attention by layer and head at {length} tokens"
         maps.append(heat(grid, title=f"{length} tokens", description=described(measurement, what)))
     return tuple(maps)
+
+
+def _spread(lengths: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep the first and the last of many, and some between.
+
+    >>> _spread(tuple("abcdefgh"))
+    ('a', 'c', 'f', 'h')
+    """
+    if len(lengths) <= MOST_MAPS:
+        return lengths
+    return tuple(lengths[round(k * (len(lengths) - 1) / (MOST_MAPS - 1))] for k in range(MOST_MAPS))
 
 
 def kv_bytes(scene: Scene) -> tuple[Picture, ...]:

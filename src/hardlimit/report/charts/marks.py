@@ -13,6 +13,7 @@ from hardlimit.report.charts.theme import RAMP, RAMP_TURNS_AT, STYLES, colours, 
 
 FADED = 0.12
 WHISKER = 0.6
+FEW = 8
 CHOSEN = "chosen"
 """Signal that the page's legend sets to the number of one series, or to −1 for all."""
 
@@ -156,7 +157,7 @@ def dots(plot: Plot, *, title: str = "", description: str) -> Picture:
     reaching = [each[end] for each in plot.rows for end in ("low", "high")]
     reaching += [line.y for line in plot.lines if line.y is not None]
     along = _channel("y", plot.y, reaching=tuple(reaching), grid=True, titleAlign="center", titleAnchor="middle")
-    bare = {"labelLimit": 180, "grid": False, "ticks": False, "domain": False}
+    bare = {"labelLimit": 180, "labelPadding": 12, "grid": False, "ticks": False, "domain": False}
     category = {"field": "x", "type": "nominal", "title": None, "sort": order, "axis": bare}
     rules = [
         {"data": {"values": [{"y": line.y}]}} | _mark("rule", **STYLES[line.kind]) | {"encoding": {"x": along}}
@@ -175,7 +176,7 @@ def dots(plot: Plot, *, title: str = "", description: str) -> Picture:
     return Picture(
         title=title,
         description=description,
-        spec=_layered([*rules, measured], height=34 * max(1, len(order))),
+        spec=_layered([*rules, measured], height=max(1, len(order)) * (34 if len(order) <= FEW else 24)),
         legend=tuple(Key(kind=line.kind, label=line.label) for line in plot.lines),
     )
 
@@ -253,6 +254,8 @@ def _channel(field: str, axis: Axis, *, reaching: tuple[float, ...] = (), **labe
     labels |= {"labelOverlap": "greedy"}
     if axis.ticks:
         labels["values"] = list(axis.ticks)
+    elif not axis.log:
+        labels["tickCount"] = 6
     if axis.format == "~s":
         # d3 counts in SI prefixes; a reader of populations counts in billions.
         labels["labelExpr"] = "replace(format(datum.value, '~s'), 'G', 'B')"

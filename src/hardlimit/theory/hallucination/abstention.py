@@ -46,7 +46,7 @@ HALL_10 = Statement(
         "Confidences Beta(2, 2) at t = 0.75: answering always scores −1; answering above 0.75 answers 15.6 % and "
         "scores +0.055."
     ),
-    probe="hallucination.facts",
+    probe="hallucination.short_facts",
 )
 
 

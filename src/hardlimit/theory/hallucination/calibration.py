@@ -44,7 +44,7 @@ HALL_6 = Statement(
     worked=(
         "MF = 0.20, Mis = 0.05, s = 20, δ = 0.01: a million facts force 14.4 % hallucination, 1,700 facts nothing."
     ),
-    probe="hallucination.facts",
+    probe="hallucination.short_facts",
 )
 
 

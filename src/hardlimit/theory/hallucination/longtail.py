@@ -65,7 +65,7 @@ HALL_9 = Statement(
         Effect(resource=Resource.RETRIEVAL, verdict=Verdict.HELPS, when="one indexed copy replaces k exposures"),
     ),
     worked="a = 1.5: ten times less error costs 1,000 times the data; a = 1.1: 10¹¹ times.",
-    probe="hallucination.facts",
+    probe="hallucination.short_facts",
 )
 _LEADING = 20_000
 """Facts summed one by one; the rest is integrated from rank 20,000½ on (relative error below 10⁻⁹)."""

@@ -53,7 +53,7 @@ HALL_5 = Statement(
     worked=(
         "100,000 draws from Zipf(1) over 100,000 facts: missing mass 0.165, known to ±0.016 from the counts alone."
     ),
-    probe="hallucination.facts",
+    probe="hallucination.short_facts",
 )
 
 

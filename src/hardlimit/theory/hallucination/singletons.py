@@ -52,7 +52,7 @@ HALL_8 = Statement(
     worked=(
         "sr = 0.2, 364 wrong candidates, δ = 0.02: a million examples give 0.057 ≤ err ≤ 0.212; ten thousand nothing."
     ),
-    probe="hallucination.facts",
+    probe="hallucination.short_facts",
 )
 
 

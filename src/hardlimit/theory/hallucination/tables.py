@@ -41,7 +41,7 @@ HALL_4 = Statement(
         Effect(resource=Resource.DATA, verdict=Verdict.HELPS, when="in probability, while HALL-1 and HALL-2 hold"),
     ),
     worked="Zipf(1.5) queries: 5,861 entries leave 1 % of the queries; Zipf(2): 61 entries.",
-    probe="hallucination.facts",
+    probe="hallucination.short_facts",
 )
 
 
