@@ -5,6 +5,7 @@ Every number is a frequency over simulated curves; with 300 curves a cell its st
 
 import sys
 import time
+from typing import Literal
 
 import numpy as np
 from rich.console import Console
@@ -22,13 +23,15 @@ from hardlimit.scaling import (
     items_to_refute,
     operate,
     planted,
-    verdict,
 )
 from hardlimit.scaling.nested import Bundle, Floats, functionals, minimise
+from hardlimit.scaling.noise import own_noise
 from hardlimit.scaling.scenarios import Errors
+from hardlimit.scaling.verdict import judge
 
 DECADES, NOISES = (2.0, 3.0, 4.0), (0.01, 0.03, 0.1)
 TABLE = 40
+BOOTSTRAPS: tuple[Literal["parametric", "residual"], ...] = ("parametric", "residual")
 
 
 def cells(
@@ -97,21 +100,23 @@ def floors(made: list[Cell]) -> str:
 
 def interval_coverage(rng: np.random.Generator, curves: int, replicates: int) -> dict[str, tuple[float, float]]:
     """Coverage and mean width of nominal 90 % intervals of the floor fraction (floor .5, α .5, 3 decades, 3 %)."""
-    x = np.geomspace(1, 1e3, 8)
-    clean = 0.5 + 0.5 * (x / x.max()) ** -0.5
-    inside: dict[str, list[bool]] = {"profile": [], "parametric": [], "residual": []}
-    width: dict[str, list[float]] = {name: [] for name in inside}
-    for _ in range(curves):
-        curve = Curve.of(list(x), list(clean * np.exp(0.03 * rng.normal(size=8))))
-        made = {"profile": verdict(curve).floor_fraction}
-        ends = {name: bootstrap_gains(curve, rng=rng, kind=name, replicates=replicates)["floor_fraction"]
-                for name in ("parametric", "residual")}  # fmt: skip
-        found = {"profile": None if made["profile"] is None else made["profile"].interval, **ends}
-        for name, interval in found.items():
-            if interval is not None and interval.low is not None and interval.high is not None:
-                inside[name].append(0.5 in interval)
-                width[name].append(interval.high - interval.low)
-    return {name: (float(np.mean(inside[name])), float(np.mean(width[name]))) for name in inside}
+    (scenario,) = [one for one in SCENARIOS if one.name == "floor 50 %, α=.5"]
+    bundle = planted([scenario] * curves, decades=3.0, noise=0.03, rng=rng)
+    best = minimise(bundle)
+    judged = judge(bundle, best, own_noise(bundle, best), Rule(), with_p=False)
+    found = {"profile": np.stack(judged.ends["floor_fraction"], axis=1)}
+    scales = np.exp(-bundle.below[0])
+    for kind in BOOTSTRAPS:
+        ends = []
+        for log_y in bundle.log_y:
+            curve = Curve.of(list(scales), list(np.exp(log_y)))
+            made = bootstrap_gains(curve, rng=rng, kind=kind, replicates=replicates)["floor_fraction"]
+            ends.append([made.low, made.high])
+        found[kind] = np.array(ends, dtype=float)
+    return {
+        name: (float(np.mean((ends[:, 0] <= 0.5) & (ends[:, 1] >= 0.5))), float(np.mean(ends[:, 1] - ends[:, 0])))
+        for name, ends in found.items()
+    }
 
 
 def naive_floors(decades: float, noise: float, curves: int, rng: np.random.Generator) -> dict[str, float]:
@@ -183,7 +188,7 @@ def main(curves: int = 300) -> None:
         made = cells(curves, rule, rng, decades=(3.0,), noises=(0.03,), **extra)
         console.print(f"  {name:15s} {summary(made)}; {floors(made).split(',')[0]}", highlight=False)
     console.print("\nIntervals of the floor fraction, nominal 90 %: coverage (mean width)")
-    for name, (share, width) in interval_coverage(rng, curves // 2, 300).items():
+    for name, (share, width) in interval_coverage(rng, curves, 200).items():
         console.print(f"  {name:11s} {share:.3f} ({width:.3f})", highlight=False)
     console.print("\nFloors announced on pure power laws by simple rules (decades, noise)")
     for decades, noise in ((2.0, 0.03), (3.0, 0.03), (3.0, 0.1)):

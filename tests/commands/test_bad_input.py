@@ -104,7 +104,12 @@ def test_a_wrong_path_to_a_model(tmp_path, capsys):
 def test_a_missing_extra_says_how_to_install_it(tmp_path):
     """Hide torch from a fresh interpreter: the way out is one command."""
     code = (
-        "import sys; sys.modules['torch'] = None; sys.modules['transformers'] = None\n"
+        "import sys\n"
+        "class Hidden:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in ('torch', 'transformers'):\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Hidden())\n"
         "from hardlimit.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     (tmp_path / "config.json").write_text("{}")
@@ -155,10 +160,13 @@ def test_report_of_a_folder_without_an_audit(tmp_path, capsys):
     ("arguments", "says"),
     [
         (["neddle"], "hardlimit: No probe is named 'neddle'."),
-        (["short-facts", "--n", "0"], "hardlimit: --n must be >= 1, got 0."),
-        (["short-facts", "--set", "family"], "hardlimit: --set takes field=value, got 'family'."),
-        (["short-facts", "--set", "family=poems"], "hardlimit: short-facts does not take family=poems:"),
-        (["short-facts", "--n", "99999"], "hardlimit: ShortFacts(family='city') has"),
+        (["hallucination.short_facts", "--n", "0"], "hardlimit: --n must be >= 1, got 0."),
+        (["hallucination.short_facts", "--set", "family"], "hardlimit: --set takes field=value, got 'family'."),
+        (
+            ["hallucination.short_facts", "--set", "family=poems"],
+            "hardlimit: hallucination.short_facts does not take family=poems:",
+        ),
+        (["hallucination.short_facts", "--n", "99999"], "hardlimit: ShortFacts(family='city') has"),
     ],
 )
 def test_a_probe_that_cannot_be_run(capsys, arguments, says):

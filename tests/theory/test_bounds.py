@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from hardlimit.core import InvalidValueError
-from hardlimit.theory.architecture import Architecture, architecture_from_config, known_architectures
+from hardlimit.core import InvalidValueError, UnknownNameError
+from hardlimit.theory.architecture import Architecture, architecture_from_config, find_known, known_architectures
 from hardlimit.theory.bounds import Setting, architecture_bounds
 from hardlimit.theory.counting import count_parameters
 
@@ -32,6 +32,24 @@ LLAMA = {
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_totals(name):
     assert TABLE[name].parameters == PUBLISHED[name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "Llama-3.1-8B"), ("meta-llama/Meta-Llama-3.1-70B", "Llama-3.1-70B"),
+        ("google/gemma-2-2b-it", "Gemma-2-2B"), ("mistralai/Mistral-7B-Instruct-v0.3", "Mistral-7B-v0.3"),
+        ("allenai/OLMo-2-1124-7B-Instruct", "OLMo-2-7B"), ("EleutherAI/pythia-160m-deduped", "Pythia-160M"),
+        ("gpt2", "GPT-2"), ("TinyLlama-1.1B-Chat-v1.0", "TinyLlama-1.1B"), ("GPT-2-XL", "GPT-2-XL"),
+    ],
+)  # fmt: skip
+def test_names_on_the_hub(asked, found):
+    assert find_known(asked).name == found
+
+
+def test_a_version_is_not_another():
+    with pytest.raises(UnknownNameError, match=r"^No model in the table is named 'Mistral-7B-v0.2'\. Did you mean"):
+        find_known("mistralai/Mistral-7B-v0.2")
 
 
 def test_table_is_complete():

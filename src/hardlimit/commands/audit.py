@@ -9,11 +9,11 @@ from cyclopts import Parameter
 def audit_command(
     model: str = "embedded",
     *,
-    limits: Annotated[str, Parameter(help="Comma-separated limits; all that apply by default.")] = "all",
-    budget: Annotated[str, Parameter(help="Such as 10m, 200k-tokens, $2, or several with commas.")] = "10m",
-    out: Annotated[Path, Parameter(help="Folder for report.html, report.json and the answers.")] = Path("audit"),
-    json: Annotated[bool, Parameter(negative="", help="Print the report as JSON instead of tables.")] = False,
-    seed: Annotated[int, Parameter(help="Every question follows from it.")] = 0,
+    limits: str = "all",
+    budget: str = "10m",
+    out: Path = Path("audit"),
+    json: Annotated[bool, Parameter(negative="")] = False,
+    seed: int = 0,
 ) -> int:
     """Measure a model against the limits and write one report.
 
@@ -22,6 +22,11 @@ def audit_command(
 
     Args:
         model: `embedded`, `local:PATH`, `api:MODEL@URL` or `toy:NAME`.
+        limits: comma-separated limits; all that apply by default.
+        budget: such as 10m, 200k-tokens, $2, or several with commas.
+        out: folder for report.html, report.json and the answers.
+        json: print the report as JSON instead of tables.
+        seed: every question follows from it.
     """
     from datetime import UTC, datetime
 

@@ -65,22 +65,19 @@ def find_architecture(model: str, parameters: int | None = None) -> "Architectur
         InvalidValueError: a file is no configuration of a decoder.
     """
     from hardlimit.core import UnknownNameError
-    from hardlimit.theory.architecture import architecture_from_config, known_architectures
+    from hardlimit.theory.architecture import architecture_from_config, find_known
 
     name = model.removeprefix("local:")
     path = _config_path(name)
     if path is not None:
         return architecture_from_config(_read(path), name, parameters=parameters, source=str(path))
-    table = known_architectures()
-    wanted = "SmolLM2-135M" if name == "embedded" else name.rpartition("/")[2]
-    for known in table:
-        if known.lower() == wanted.lower():
-            return table[known]
-    hint = UnknownNameError.among("model in the table", wanted, table)
-    raise UnknownNameError(
-        f"{hint} Or give the path of a config.json or of the folder it is in; '{name}' is neither a path nor a model "
-        "in the local hub cache."
-    )
+    try:
+        return find_known("SmolLM2-135M" if name == "embedded" else name)
+    except UnknownNameError as error:
+        raise UnknownNameError(
+            f"{error} Or give the path of a config.json or of the folder it is in; '{name}' is neither a path nor a "
+            "model in the local hub cache."
+        ) from error
 
 
 def _config_path(name: str) -> Path | None:

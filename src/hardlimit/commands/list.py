@@ -8,11 +8,16 @@ Kind = Literal["claims", "probes", "models", "limits"]
 
 
 def list_command(
-    kind: Annotated[Kind, Parameter(help="What to list.")] = "probes",
+    kind: Kind = "probes",
     *,
     json: Annotated[bool, Parameter(negative="", help="Print JSON.")] = False,
 ) -> int:
-    """List claims, probes, models or limits, one line each."""
+    """List claims, probes, models or limits, one line each.
+
+    Args:
+        kind: what to list.
+        json: print JSON.
+    """
     if kind == "claims":
         from hardlimit.commands.claims import list_claims
 
@@ -40,9 +45,9 @@ def _probes() -> list[tuple[str, str]]:
 
 
 def _models() -> list[tuple[str, str]]:
-    from hardlimit.models.catalog import MODELS
+    from hardlimit.models.catalog import CATALOG
 
-    return [(name, _first_line(MODELS[name].__doc__)) for name in MODELS]
+    return [(name, _first_line(CATALOG[name].__doc__)) for name in CATALOG]
 
 
 def _limits() -> list[tuple[str, str]]:

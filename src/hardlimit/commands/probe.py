@@ -10,20 +10,26 @@ def probe_command(
     name: str,
     model: str | None = None,
     *,
-    n: Annotated[int, Parameter(help="How many cases.")] = 10,
-    seed: Annotated[int, Parameter(help="Every case follows from it.")] = 0,
-    show: Annotated[bool, Parameter(negative="", help="Show the questions and answers in full.")] = False,
+    n: Annotated[int, Parameter(name=["--n", "-n"])] = 10,
+    seed: int = 0,
+    show: Annotated[bool, Parameter(negative="")] = False,
     set: Annotated[
         list[str] | None, Parameter(help="A parameter of the probe, such as 'family=capital'; repeatable.")
     ] = None,
-    store: Annotated[Path | None, Parameter(help="Keep the answers in this file, and reuse those in it.")] = None,
-    json: Annotated[bool, Parameter(negative="", help="Print the cases or graded answers as JSON lines.")] = False,
+    store: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Run one probe on a model, or show what it asks.
 
     Args:
         name: as 'hardlimit list probes' gives it.
         model: who is asked; without one, the cases are shown and nothing is asked.
+        n: how many cases.
+        seed: every case follows from it.
+        show: show the questions and answers in full.
+        set: a parameter of the probe, such as family=capital; repeatable.
+        store: keep the answers in this file, and reuse those in it.
+        json: print the cases or graded answers as JSON lines.
     """
     from hardlimit.commands import probing
     from hardlimit.core import InvalidValueError

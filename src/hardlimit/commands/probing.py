@@ -29,7 +29,7 @@ def configured(kind: type[Probe], settings: Sequence[str]) -> Probe:
     >>> configured(ShortFacts, ["famly=capital"])
     Traceback (most recent call last):
     ...
-    hardlimit.core.errors.InvalidValueError: short-facts has no parameter 'famly'. It has: family, setting.
+    hardlimit.core.errors.InvalidValueError: hallucination.short_facts has no parameter 'famly'. It has: family, ...
     """
     fields = tuple(getattr(kind, "__struct_fields__", ()))
     values = {}
@@ -98,8 +98,8 @@ def show_answers(probe: Probe, answered: Sequence[Answered], *, wanted: int, ful
         share = estimate(tally.right, tally.n, tally.artefacts)
         low, high = share.interval.low or 0.0, share.interval.high or 1.0
         console.print(
-            f"{probe.name}: {tally.right} of {tally.n} right ({100 * low:.0f}–{100 * high:.0f} %), {tally.wrong} wrong, "
-            f"{tally.abstained} abstained, {tally.artefacts} artefacts."
+            f"{probe.name}: {tally.right} of {tally.n} right ({100 * low:.0f}–{100 * high:.0f} %), "
+            f"{tally.wrong} wrong, {tally.abstained} abstained, {tally.artefacts} artefacts."
         )
     if tally.n < wanted:
         console.print(f"{wanted - tally.n} cases were not answered.")

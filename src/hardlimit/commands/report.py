@@ -9,13 +9,15 @@ from cyclopts import Parameter
 def report_command(
     folder: Path = Path("audit"),
     *,
-    json: Annotated[bool, Parameter(negative="", help="Print the report as JSON.")] = False,
-    parquet: Annotated[Path | None, Parameter(help="Also export every graded answer to this Parquet file.")] = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+    parquet: Path | None = None,
 ) -> int:
     """Write the report of an audit again, from what it left on disk; nothing is asked.
 
     Args:
         folder: what `hardlimit audit --out` was given.
+        json: print the report as JSON.
+        parquet: also export every graded answer to this Parquet file.
     """
     from rich.console import Console
 

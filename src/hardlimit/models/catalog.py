@@ -9,6 +9,7 @@ Opener = Callable[..., Model]
 
 
 def _embedded(rest: str, **options: str) -> Model:
+    """SmolLM2-135M-Instruct, made ready once on this machine; needs the extra `local`."""
     if rest:
         raise InvalidValueError(
             f"The embedded model takes no path, got 'embedded:{rest}'. Use embedded, or local:{rest}."
@@ -19,6 +20,7 @@ def _embedded(rest: str, **options: str) -> Model:
 
 
 def _local(rest: str, **options: str) -> Model:
+    """local:PATH, any causal language model of transformers by path or hub name; needs the extra `local`."""
     if not rest:
         raise InvalidValueError("A local model needs a path: local:PATH, or a name on the Hugging Face hub.")
     from hardlimit.models.local import open_local
@@ -27,6 +29,7 @@ def _local(rest: str, **options: str) -> Model:
 
 
 def _toy(rest: str, **options: str) -> Model:
+    """toy:NAME, models of known ability, to see what a probe makes of them."""
     _refuse(options)
     from hardlimit.models.toy import open_toy
 
@@ -34,6 +37,7 @@ def _toy(rest: str, **options: str) -> Model:
 
 
 def _api(rest: str, **options: str) -> Model:
+    """api:MODEL@URL, any OpenAI-compatible server; the key comes from HARDLIMIT_API_KEY."""
     _refuse(options)
     from hardlimit.models.api import open_api
 

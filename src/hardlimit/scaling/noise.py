@@ -187,7 +187,7 @@ def _prior(variance: Floats, freedom: Floats) -> tuple[float, float]:
     variance, freedom = variance[usable], freedom[usable]
     prior, weight = float(np.median(variance * freedom / stats.chi2.median(freedom))), np.inf
     kept = np.ones(variance.size, dtype=bool)
-    for cut in (0.001, *[0.01] * 9):
+    for cut in (1e-5, *[1e-3] * 9):
         fits = np.asarray(stats.f.sf(variance / prior, freedom, min(weight, 1e6)) >= cut)
         if fits.sum() < 3:
             break

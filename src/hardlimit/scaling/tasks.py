@@ -8,7 +8,7 @@ import numpy as np
 
 from hardlimit.core import Estimate, InsufficientDataError, Interval, InvalidValueError, Value, Verdict
 from hardlimit.scaling.curve import Curve, ScalePoint
-from hardlimit.scaling.nested import Best, Bundle, Functional
+from hardlimit.scaling.nested import FUNCTIONALS, Best, Bundle, Functional
 from hardlimit.scaling.noise import Noise, bundle_of, fitted_log, own_noise, pooled_noise, sampling_noise, weighted
 from hardlimit.scaling.verdict import ORDER, Judged, Rule, ScalingVerdict, judge
 from hardlimit.scaling.words import because, floor_says, notes_on
@@ -127,10 +127,11 @@ def _verdict(
     reached = Verdict.UNDETERMINED if index < 0 else ORDER[index]
     vetoed = ORDER[before] if index < 0 <= before else None
     exponent = float(best.exponent[row])
-    gains = {name: _estimate(judged, name, row, curve, rule) for name in ("gain_so_far", "next_gain", "floor_fraction")}
+    known = bool(noise.freedom[row] > 0)
+    gains = {name: _estimate(judged, name, row, curve, rule, known=known) for name in FUNCTIONALS}
     so_far, floor = gains["gain_so_far"], gains["floor_fraction"]
     changed = so_far.interval.low is not None and so_far.interval.low > 0
-    identifiable = changed and exponent * curve.decades >= IDENTIFIABLE and noise.freedom[row] > 0
+    identifiable = changed and exponent * curve.decades >= IDENTIFIABLE and known
     variance = float(noise.variance[row])
     spread = float(np.sqrt(variance * _unit_variance(curve, at_largest)))
     return ScalingVerdict(
@@ -139,7 +140,7 @@ def _verdict(
         resource=curve.resource,
         kappa=rule.kappa,
         verdict=reached,
-        because=because(reached, vetoed, so_far, gains["next_gain"], rule, curve, has_noise=noise.freedom[row] > 0),
+        because=because(reached, vetoed, so_far, gains["next_gain"], rule, curve, has_noise=known),
         gain_so_far=so_far,
         next_gain=gains["next_gain"],
         floor_fraction=floor if identifiable else None,
@@ -149,7 +150,7 @@ def _verdict(
         level_at_largest=at_largest,
         decades=curve.decades,
         noise=spread,
-        noise_source=noise.source if noise.freedom[row] > 0 else "unknown",
+        noise_source=noise.source if known else "unknown",
         noise_factor=variance,
         noise_freedom=float(noise.freedom[row]) if np.isfinite(noise.freedom[row]) else None,
         p_values={str(one): float(p) for one, p in zip(ORDER, judged.p[row], strict=True)},
@@ -170,13 +171,12 @@ def _unit_variance(curve: Curve, loss: float) -> float:
     return float((errors[-1] / curve.losses[-1]) ** 2) if errors is not None else 1.0
 
 
-def _estimate(judged: Judged, name: Functional, row: int, curve: Curve, rule: Rule) -> Estimate:
+def _estimate(judged: Judged, name: Functional, row: int, curve: Curve, rule: Rule, *, known: bool) -> Estimate:
     low, high = (float(end[row]) for end in judged.ends[name])
     value = float(judged.value[name][row])
-    unknown = not (np.isfinite(low) and np.isfinite(high))
     interval = Interval(
-        low=None if unknown else min(low, value),
-        high=None if unknown else max(high, value),
+        low=min(low, value) if known else None,
+        high=max(high, value) if known else None,
         level=2 * rule.level - 1,
         method="profile likelihood",
     )

@@ -1,6 +1,7 @@
 """The facts of a decoder's architecture that bounds are computed from, and how a `config.json` gives them."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -158,11 +159,42 @@ def known_architectures() -> Catalog[Architecture]:
     >>> known_architectures()["Llama-3.1-8B"].parameters
     8030261248
     """
-    rows = json.loads(files("hardlimit.theory").joinpath("architectures.json").read_text(encoding="utf-8"))["models"]
     return Catalog(
         "model in the table",
-        {row["name"]: architecture_from_config(row["config"], row["name"], source=row["source"]) for row in rows},
+        {row["name"]: architecture_from_config(row["config"], row["name"], source=row["source"]) for row in _rows()},
     )
+
+
+def find_known(name: str) -> Architecture:
+    """Find a model of the packaged table by its name or its name on the hub, tuned variants included.
+
+    Raises:
+        UnknownNameError: no such model; the message names those there are.
+
+    >>> find_known("meta-llama/Meta-Llama-3.1-8B-Instruct").name, find_known("openai-community/gpt2").name
+    ('Llama-3.1-8B', 'GPT-2')
+    """
+    wanted = _kernel(name)
+    for row in _rows():
+        if wanted in (_kernel(row["name"]), _kernel(row["hub"])):
+            return known_architectures()[row["name"]]
+    return known_architectures()[name.rpartition("/")[2]]
+
+
+_TUNED = re.compile(r"^meta-|-(instruct|chat|base|it|pt|hf|deduped)(?=-|$)")
+"""What a name on the hub has beside the architecture's own."""
+
+
+def _kernel(name: str) -> str:
+    """Return what of a name tells the architecture: its last part, without tuning and punctuation."""
+    return re.sub(r"[^a-z0-9.]", "", _TUNED.sub("", name.rpartition("/")[2].lower()))
+
+
+@cache
+def _rows() -> list[dict[str, Any]]:
+    text = files("hardlimit.theory").joinpath("architectures.json").read_text(encoding="utf-8")
+    rows: list[dict[str, Any]] = json.loads(text)["models"]
+    return rows
 
 
 _NORMED = {"qwen3", "olmo2", "gemma3", "gemma3_text", "olmo3", "qwen3_moe"}

@@ -1,6 +1,6 @@
 """Findings about hallucination: the claims of theory beside what this model did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -38,11 +38,17 @@ def _popularity_findings(found: Mapping[str, Measurement]) -> list[Finding]:
                 measurement=mine,
                 standing=Standing.AGREES if all(inside) else Standing.DISAGREES,
                 says=f"{family}: the law of one exposure, fitted to the answers, passes through {sum(inside)} of "
-                f"{len(inside)} intervals by popularity; half of the facts are met at a popularity of "
-                f"{float(law.parameters['half_known_popularity']):,.0f}.",
+                f"{len(inside)} intervals by popularity; {_half_known(law, xs)}.",
             )
         )
     return made
+
+
+def _half_known(law: Shape, asked: Sequence[float]) -> str:
+    popularity = float(law.parameters["half_known_popularity"])
+    if popularity > max(asked):
+        return "less than half of the facts are met at any popularity asked"
+    return f"half of the facts are met at a popularity of {popularity:,.0f}"
 
 
 def _missing_mass(found: Mapping[str, Measurement], trials: Trials) -> list[Finding]:

@@ -86,7 +86,7 @@ SCENES: tuple[Scene, ...] = tuple(
         a pair of scales; a basket; a chalk board; a coin purse; a striped umbrella; a handcart
         arranged the bowls; haggled over lemons; counted coins; chalked up a price; wrapped a vase; rolled up the awning
         bells rang noon; pepper tickled the nose; wheels rattled over cobbles; voices rose and sank""",
-        """by the canal lock; on the towpath; in the lock keeper's hut; at the coal wharf
+        """by the canal lock; on the towpath; in the hut by the lock; at the coal wharf
         the lock keeper; the bargee; the bargee's daughter; the surveyor; the angler
         barges; mooring lines; bollards; paddles; oars; buckets; life belts; chains
         a boathook; a windlass; a pole; a tin mug; a notebook; a tarpaulin
@@ -147,7 +147,7 @@ CAUSES = (
     "because the weather would not hold", "since nobody else had thought of it", "although the hour was late",
     "because the old method had failed", "so that the others could rest", "as the almanac advised",
     "since the delivery was overdue", "though it hardly seemed worthwhile", "because a promise is a promise",
-    "while the light was still good", "before the frost could do any harm", "in case the inspector came back",
+    "while the light was still good", "before the frost could do any harm", "in case the weather turned",
     "as had been agreed in the spring", "since the price had doubled", "because habit is stronger than reason",
     "although the roof was leaning badly", "while there was still some warmth in the air", "in spite of a sore back",
 )  # fmt: skip
