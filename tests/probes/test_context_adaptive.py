@@ -91,10 +91,11 @@ def test_guessing_has_no_effective_context():
     base = measured.parameters
     assert measured.note == (
         f"The base accuracy at 256 tokens is too low to measure a fall from: {base['base_accuracy']:.0%} (between "
-        f"{base['base_low']:.0%} and {base['base_high']:.0%}), where 20% is needed. Effective context has no value here."
+        f"{base['base_low']:.0%} and {base['base_high']:.0%}), where 20% is needed. "
+        "Effective context has no value here."
     )
-    # It is noticed soon: most questions are asked at the shortest length.
-    assert sum(item.case.factors["length"] == 256 for item in answered) > len(answered) / 2
+    # It is noticed soon.
+    assert plan.belief().batches <= 20
 
 
 def test_artefacts_count_as_not_right_and_are_passed_on():
@@ -126,7 +127,7 @@ def test_a_twin_variant_is_asked_beside_and_decides_nothing():
 
 def test_a_step_that_the_budget_cut_short_still_counts():
     probe = Needle()
-    plan = Sequencer(probe, search(probe), seed=1)
+    plan = Sequencer(probe, search(probe), seed=1, at_once=2)
     plan.record(ask(Perfect(), probe, plan.next())[:11])
     assert plan.belief().cases == 11
     assert plan.belief().batches == 2
@@ -151,8 +152,8 @@ def test_lengths_are_asked_where_the_threshold_is():
         ),
         (
             lambda: Sequencer(Needle(), Search(shortest=256, longest=1024), seed=0, beside="distractor"),
-            "A Sequencer of the variant 'no overlap' cannot ask 'distractor' beside it: only 'literal' and 'no overlap' "
-            "share their haystacks.",
+            "A Sequencer of the variant 'no overlap' cannot ask 'distractor' beside it: only 'literal' and "
+            "'no overlap' share their haystacks.",
         ),
     ],
 )

@@ -58,7 +58,9 @@ def test_a_distractor_has_the_form_of_its_needle():
     trades = [case for case in cases if str(case.factors["association"]).startswith("is a")]
     places = [case for case in cases if case not in trades]
     for case in places:
-        form = next(part for part in (" of ", " at ", " outside ", " near ", " beside ", " by ") if part in needle_of(case))
+        form = next(
+            part for part in (" of ", " at ", " outside ", " near ", " beside ", " by ") if part in needle_of(case)
+        )
         head = needle_of(case).split(form)[0]
         assert case.ask.messages[0].content.count(head) >= 2
 
@@ -160,7 +162,9 @@ def test_a_model_that_cannot_read_fails_the_trivial_control():
 
 def test_what_the_controls_show_is_what_they_are_called():
     probe = Needle(length=400)
-    removed, unseen, bare = (probe.controls()[name].cases(seed=0, n=8) for name in ("impossible", "shortcut", "trivial"))
+    removed, unseen, bare = (
+        probe.controls()[name].cases(seed=0, n=8) for name in ("impossible", "shortcut", "trivial")
+    )
     plain = probe.cases(seed=0, n=8)
     for case, gone, blind in zip(plain, removed, unseen, strict=True):
         assert not any(name in gone.ask.messages[0].content for name in (*case.gold, *case.lures))

@@ -1,5 +1,6 @@
 """The haystack: associations that share no word with their questions, prose that mentions neither, needles in place."""
 
+import re
 import zlib
 from itertools import islice
 
@@ -128,9 +129,8 @@ def test_a_paragraph_stays_with_two_persons():
     for paragraph in islice(paragraphs(np.random.default_rng(3)), 200):
         text, seen = " ".join(paragraph).lower(), set()
         for person in everybody:  # the miller's aunt is not the miller
-            if person in text:
-                seen.add(person)
-                text = text.replace(person, "")
+            text, found = re.subn(rf"\b{person}\b", "", text)
+            seen |= {person} if found else set()
         assert 1 <= len(seen) <= 2
 
 

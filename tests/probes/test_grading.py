@@ -160,6 +160,29 @@ def test_a_name_inside_another_is_not_it():
         assert grade_answer(text, gold=[gold], lures=known)[0] == wanted, text
 
 
+def test_what_is_conceded_is_no_answer():
+    known = {"gold": ["Canberra"], "lures": ["Sydney"], "question": "What is the capital of Australia?"}
+    for text in ("While Sydney is larger, the capital is Canberra.", "Whereas Sydney is famous, it is Canberra"):
+        assert grade_answer(text, **known) == (Grade.RIGHT, "Canberra"), text
+    assert grade_answer("Sydney is larger than Canberra.", **known)[0] is Grade.WRONG
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("<think>Lyon.</think> Hm. <think>Nice.</think> Paris", "Paris"),
+        ("<think>Lyon.</think>Paris<think>or", "Paris"),
+        ("**Paris**", "Paris"),
+        ("Answer: Lyon\nFinal answer: Paris", "Paris"),
+        ("Answer:", "Answer:"),
+        ("Paris\nQ: And of Spain?\nA: Madrid", "Paris"),
+        ("</s>Paris<|eot_id|>", "Paris"),
+    ],
+)
+def test_cleaning(text, cleaned):
+    assert clean(text).text == cleaned
+
+
 def test_symbols_count_by_their_capitals_but_alone_in_any_case():
     known = vocabulary("symbol")
     assert grade_answer("He thinks it is Ag.", gold=["Ag"], lures=known, exact=True) == (Grade.RIGHT, "Ag")
@@ -279,6 +302,8 @@ def test_loops_keep_what_was_complete_before_them():
     assert kept("It is Oslo. It is a city of the city of the city of the city of the city of") == ["it", "is", "oslo"]
     assert kept("Oslo, Oslo, Oslo, Oslo, Oslo, Oslo, Oslo, Oslo, Oslo") == []
     assert " ".join(kept("A rose is a rose is a rose.")) == "a rose is a rose is a rose"
+    said_twice = "the town lies on the river and has a bridge " * 2
+    assert len(kept(said_twice)) == 20
 
 
 def test_the_guide_names_every_grade():

@@ -102,6 +102,23 @@ def test_a_series_is_told_apart_by_colour_shape_and_dash():
     assert labels == ["no overlap", "literal", "distractor"]
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("context.accuracy_by_length", "variant"),
+        ("hallucination.accuracy_by_popularity", "family"),
+        ("hallucination.score", "policy"),
+        ("hallucination.risk_coverage", "signal"),
+        ("hallucination.calibration", "signal"),
+    ],
+)
+def test_every_point_lies_in_its_own_series(name, key):
+    picture, shown = only(name), DRAWN[name][0]
+    labels = [key.label.split(", area")[0] for key in picture.legend if key.kind == "series"]
+    ((_, rows),) = marked(picture.spec, "point")
+    assert [labels[row["s"]] for row in rows] == [each.at[key] for each in shown.points]
+
+
 def test_the_effective_context_is_marked_on_the_accuracy_curve():
     spec = only("context.accuracy_by_length").spec
     ((_, band),) = marked(spec, "rect", **BAND)
@@ -235,7 +252,8 @@ def test_maps_of_depth_are_one_for_each_variant_and_maps_of_heads_one_for_each_l
         for picture in pictures(DRAWN["context.needle_weight"][1])
         for part, _ in marked(picture.spec, "rect")
     }
-    assert len(tops) == 1  # the maps share one scale, or they could not be compared
+    # The maps share one scale, or they could not be compared; it ends at the largest weight of all.
+    assert tops == {max(each.estimate.value for each in DRAWN["context.needle_weight"][0].points)}
 
 
 def test_a_side_without_bound_has_no_whisker_and_says_so():

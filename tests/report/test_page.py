@@ -193,6 +193,13 @@ def test_every_finding_shows_claim_measurement_and_standing(page):
     assert {f.standing for limit in sample().limits for f in limit.findings} == set(Standing)
 
 
+def test_a_scale_is_drawn_and_explained_only_where_two_numbers_are_compared(page):
+    for limit, scales in ((sample().limits[0], 4), (sample().limits[1], 0)):
+        cards = section(page, limit.limit).split("What was measured")[0].split("Theory beside measurement")[1]
+        assert cards.count('<span class="gauge">') == scales
+        assert ("hatched is what it rules out" in cards) == bool(scales)
+
+
 def test_a_failed_control_is_an_alarm_where_the_result_stands(page):
     broken = next(each for limit in sample().limits for each in limit.measurements if each.broken)
     alarms = re.findall(r"A control failed: this measurement is broken and is not a result\.", page)

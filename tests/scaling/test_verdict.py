@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardlimit.core import InvalidValueError, Verdict, dumps, loads
-from hardlimit.scaling import SCENARIOS, Curve, Rule, ScalingVerdict, operate, planted, verdict
+from hardlimit.scaling import SCENARIOS, Curve, Rule, ScalePoint, ScalingVerdict, operate, planted, verdict
 from hardlimit.scaling.nested import minimise
 from hardlimit.scaling.noise import own_noise
 from hardlimit.scaling.verdict import judge
@@ -86,13 +86,22 @@ def test_a_knee_beyond_the_largest_scale_cannot_be_seen():
     assert cell.false >= 0.95
 
 
-def test_the_veto_sees_a_break():
-    # Falling until max/10, then flat: all scales together look like a power law; the five largest do not.
-    x = np.geomspace(1.0, 1e4, 10)
-    loss = np.where(x < 1e2, (x / 1e2) ** -0.2, 1.0)
-    found = verdict(Curve.of(list(x), list(loss)), Rule(level=0.6))
-    assert found.verdict is Verdict.UNDETERMINED and found.vetoed is Verdict.HELPS
-    assert found.because.startswith("All scales together say HELPS, but the 5 largest contradict it")
+@pytest.mark.parametrize(("first", "second", "at", "overruled"), [
+    (0.3, 0.0, 1 / 5, Verdict.HELPS),
+    (0.02, 0.3, 1 / 2, Verdict.SATURATES),
+])  # fmt: skip
+def test_the_veto_sees_a_late_break(first, second, at, overruled):
+    # Noise known to be small: all scales together are sure of a wrong verdict, the five largest contradict it.
+    x = np.geomspace(1.0, 1e3, 10)
+    u = x / x.max()
+    loss = np.where(u < at, (u / at) ** -first, (u / at) ** -second)
+    points = tuple(
+        ScalePoint(scale=float(a), value=float(b), stderr=0.01 * float(b)) for a, b in zip(x, loss, strict=True)
+    )
+    data = Curve(task="t", metric="loss", points=points, better="lower", fraction=False, best=0.0)
+    found = verdict(data, noise="sampling")
+    assert found.verdict is Verdict.UNDETERMINED and found.vetoed is overruled
+    assert found.because.startswith(f"All scales together say {overruled}, but the 5 largest contradict it")
 
 
 def test_p_values_agree_with_the_intervals():

@@ -11,8 +11,8 @@ from hardlimit.theory.domain import distribution, number, vector, within
 from hardlimit.theory.entry import as_bound, as_impossibility, as_shape
 from hardlimit.theory.frequencies import zipf, zipf_tail
 from hardlimit.theory.paper import context as paper_context
+from hardlimit.theory.paper import evaluation as paper_evaluation
 from hardlimit.theory.paper import hallucination as paper_hallucination
-from hardlimit.theory.paper import multimodal as paper_multimodal
 from hardlimit.theory.paper import reasoning as paper_reasoning
 from hardlimit.theory.paper import retrieval as paper_retrieval
 
@@ -164,11 +164,11 @@ REFUSED = [
     (lambda: paper_reasoning.inference_wins(100), "tokens must be a whole number in [616, ∞), got 100."),
     (lambda: paper_reasoning.correcting_verifier(0.3, 0.1, 0.2), "accept_right must lie in (0.2, 1], got 0.1."),
     (
-        lambda: paper_reasoning.reversed_ranking(((1, 1),), ((1, 2),)),
+        lambda: paper_evaluation.reversed_ranking(((1, 1),), ((1, 2),)),
         "These systems are ranked alike by both measures, so they refute nothing.",
     ),
     (lambda: paper_retrieval.every_subset(100), "documents must be a whole number in [2, 60], got 100."),
-    (lambda: paper_multimodal.noisy_label_error(2, 0.1), "error must lie in [0, 1], got 2."),
+    (lambda: paper_evaluation.noisy_label_error(2, 0.1), "error must lie in [0, 1], got 2."),
     (lambda: as_bound(c.no_attenuation(3, 4, 10.0)), "CTX-2 is checked on a Bound, got a Impossibility."),
     (lambda: as_shape(c.gap_needed(3, 0.5)), "CTX-3 is checked on a Shape, got a Bound."),
     (lambda: as_impossibility(c.gap_needed(3, 0.5)), "CTX-3 is checked on an Impossibility, got a Bound."),

@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from hardlimit.theory.paper.reasoning import reversed_ranking, same_answers_other_chains
+from hardlimit.theory.paper.evaluation import reversed_ranking
+from hardlimit.theory.paper.reasoning import same_answers_other_chains
 from hardlimit.theory.reasoning import (
     accuracy_gap,
     beta_chain,

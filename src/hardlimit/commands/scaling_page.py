@@ -83,7 +83,7 @@ def _specification(tasks: tuple[Assessed, ...], kappa: float) -> dict[str, Any]:
             "height": 120,
             "layer": [
                 layer("beyond", {"type": "rect", "color": "#e5e7eb", "opacity": 0.6}, x2={"field": "to"}),
-                layer("law", {"type": "line", "strokeWidth": 1.5, "clip": True}, y=value, color=colour),
+                layer("law", {"type": "line", "strokeWidth": 1.5}, y=value, color=colour),
                 layer("ahead", {"type": "rule", "strokeWidth": 5, "opacity": 0.35}, color=colour, **ends),
                 layer("point", {"type": "rule", "color": "#111827"}, **ends),
                 layer("point", {"type": "point", "filled": True, "size": 22, "color": "#111827"}, y=value),

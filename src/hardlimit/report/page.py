@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from hardlimit.audit import AuditReport, LimitReport
-from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Measurement, Quantity, Shape
+from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Finding, Measurement, Quantity, Shape
 from hardlimit.models import ModelCard
 from hardlimit.report import gauges, hostile, links, numbers, tables, words
 from hardlimit.report.charts import CONFIG, Picture, Scene, pictures, theme
@@ -124,11 +124,13 @@ def _environment() -> Environment:
         "duration": numbers.duration,
         "end": lambda value: "unbounded" if value is None else numbers.plain(value),
         "ending": lambda text: text[-FOLD // 2 :],
+        "has_scale": lambda limit: any(map(_on_scale, limit.findings)),
         "interval": numbers.interval_text,
         "json": embedded_json,
         "kind": _kind,
         "linked": links.linked,
         "listed": tables.listed,
+        "on_scale": _on_scale,
         "one_line": hostile.one_line,
         "percent": numbers.percent,
         "plain": numbers.plain,
@@ -222,6 +224,12 @@ def card_lines(card: ModelCard) -> tuple[tuple[str, str], ...]:
             continue
         lines.append((field.replace("_", " "), "not known" if value is None else numbers.scalar(value)))
     return (*lines, ("fingerprint", card.fingerprint), *sorted(card.settings.items()))
+
+
+def _on_scale(finding: Finding) -> bool:
+    """Whether claim and measurement are two numbers that can stand on one scale."""
+    bound = isinstance(finding.claim, Bound) and finding.claim.vacuous is None
+    return bound and finding.measurement.estimate is not None
 
 
 def _kind(claim: Claim) -> str:

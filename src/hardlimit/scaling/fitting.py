@@ -299,7 +299,7 @@ def profile_intervals(objective: Objective, theta: Floats, cost: float, *, level
         warm[within] = ended[within]
         inside, outside = np.where(within, at, inside), np.where(within, outside, at)
         at = np.where(np.isfinite(outside), (inside + outside) / 2, np.minimum(at * 2, 40.0))
-        if np.all((outside - inside < 1e-4 * width) | (inside >= 40.0)):
+        if np.all((outside - inside < 2e-3 * width) | (inside >= 40.0)):
             break
     ends = np.where(inside >= 40.0, np.nan, inside)
     made = {}

@@ -18,7 +18,10 @@ OCTAVE_STEP = 1 / 16  # of the grid of thresholds: 4 %
 OCTAVES_BEYOND = 2.0  # how far beyond the longest length a threshold is imagined
 BASES = np.arange(1, 65) / 64
 # Exponent with which accuracy falls in the end, and how much sharper than a logistic curve's its knee is.
-FALLS = ((0.2, 1), (0.4, 1), (0.8, 1), (1.5, 1), (3.0, 1), (6.0, 1), (16.0, 1), (50.0, 1), (0.5, 4), (1.0, 4), (2.5, 4))
+FALLS = (
+    *((exponent, 1) for exponent in (0.2, 0.3, 0.45, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 6.0, 10.0, 20.0, 50.0)),
+    *((exponent, 4) for exponent in (0.5, 1.0, 2.0)),
+)
 CORRELATIONS = ((0.0, 0.5), (0.05, 0.3), (0.2, 0.2))  # within a batch, and the belief in each before the data
 STEPS_PER_OCTAVE = (2, 4, 8)  # of the lengths that may be asked, finer as the threshold gets known
 LEAST_SLIP = 0.002  # an accuracy is never believed nearer to 0 or 1 than this: anybody may slip

@@ -29,7 +29,8 @@ CHAT = (
 NO_SYSTEM = (
     "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + CHAT
 )
-TEMPLATES = {"chat": CHAT, "no system": NO_SYSTEM, "plain": None}
+DROPS_SYSTEM = CHAT.replace("{% for m in messages %}", "{% for m in messages if m['role'] != 'system' %}")
+TEMPLATES = {"chat": CHAT, "no system": NO_SYSTEM, "drops system": DROPS_SYSTEM, "plain": None}
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 256}
 GATED = SMALL | {"num_key_value_heads": 2, "intermediate_size": 48}
 

@@ -121,8 +121,9 @@ def test_a_plain_prompt_gets_the_tokenizers_own_first_token_but_no_last_one(open
     assert renderer.count("The needle") == len(tokenizer("The needle")["input_ids"])
 
 
-def test_a_system_message_goes_into_the_user_turn_where_the_template_has_no_place_for_it(opened):
-    with_place, without = opened("llama"), opened("llama", "no system")
+@pytest.mark.parametrize("template", ["no system", "drops system"])
+def test_a_system_message_goes_into_the_user_turn_where_the_template_has_no_place_for_it(template, opened):
+    with_place, without = opened("llama"), opened("llama", template)
     messages = (Message(role="system", content="Be brief."), Message(role="user", content="Why?"))
     assert without.prompt(messages) == with_place.prompt(user("Be brief.\n\nWhy?"))
     assert with_place.card.settings["system"] == "own turn"

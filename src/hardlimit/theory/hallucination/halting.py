@@ -70,6 +70,7 @@ HALL_2 = Statement(
         Effect(resource=Resource.DATA, verdict=Verdict.CANNOT_PROGRESS, when="to zero errors and zero abstentions"),
         Effect(resource=Resource.INFERENCE_STEPS, verdict=Verdict.HELPS, when="on the decidable part"),
         Effect(resource=Resource.VERIFIER, verdict=Verdict.HELPS, when="it turns errors into abstentions"),
+        Effect(resource=Resource.VERIFIER, verdict=Verdict.CANNOT_PROGRESS, when="to zero errors and zero abstentions"),
     ),
     worked="All 16,777,216 three-state machines: 5 steps misjudge 0.576 %, 10 steps 0.0171 %, 21 steps none.",
 )

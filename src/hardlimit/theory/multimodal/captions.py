@@ -45,6 +45,7 @@ MM_6 = Statement(
     effects=(
         Effect(resource=Resource.DATA, verdict=Verdict.CANNOT_PROGRESS, when="more captions of the same kind"),
         Effect(resource=Resource.DATA, verdict=Verdict.HELPS, when="direct labels or dense captions"),
+        Effect(resource=Resource.RESOLUTION, verdict=Verdict.CANNOT_PROGRESS, when="captions stay as they are"),
     ),
     worked="π = 0.3, r₁ = 0.2, r₀ = 0.01: a caption carries 0.081 of 0.881 bits; unmentioned means present in 26 %.",
 )

@@ -151,7 +151,7 @@ def flipped_ranking(better: float = 0.70, worse: float = 0.65, items: int = 200,
         PAPER-INSTABILITY.
 
     >>> round(flipped_ranking().value, 3)
-    0.209
+    0.214
     """
     p1 = number("better", better, "[0, 1]")
     p2 = number("worse", worse, f"[0, {p1:g}]")

@@ -1,11 +1,11 @@
-"""The paper on multimodal models and on evaluation, where it does not hold as said."""
+"""The paper on multimodal models, where it does not hold as said."""
 
 import math
 
 import numpy as np
 
 from hardlimit.core import Bound, Claim, Impossibility, Limit, Statement, Status
-from hardlimit.core.quantity import ACCURACY, VISUAL_MASS
+from hardlimit.core.quantity import VISUAL_MASS
 from hardlimit.theory.bounding import exactly
 from hardlimit.theory.domain import number, whole
 from hardlimit.theory.entry import Check, Entry, agrees, as_bound, as_impossibility
@@ -61,21 +61,6 @@ PAPER_TEXT_DOMINANCE = Statement(
     worked=(
         "576 visual and 100 text tokens at ρ = 157: the image gets 3.5 % of the attention, against 85 % by number."
     ),
-)
-
-PAPER_CONTAMINATION = Statement(
-    id="PAPER-CONTAMINATION",
-    name="contamination inflates scores",
-    limit=Limit.EVALUATION,
-    status=Status.EMPIRICAL,
-    says="Items that were in the training data raise a benchmark's score above what the model can do on fresh ones.",
-    formula="score = c·m + (1 − c)·s        (c contaminated share, m accuracy on it, s on fresh items)",
-    hypotheses=("contaminated items are answered right with chance m, fresh ones with chance s",),
-    sources=(paper("sec. 7"), derived("total probability")),
-    silent_on="It does not say how much of a given benchmark is contaminated; a fresh twin of the items does.",
-    falsified_by="A twin of fresh items on which the score is the same.",
-    paper="The paper's observation, here with the amount that a share of contamination explains.",
-    worked="A fifth of the items memorised: a true 0.50 reads as 0.60.",
 )
 
 
@@ -139,47 +124,6 @@ def text_dominance(image_tokens: int = 576, text_tokens: int = 100, ratio: float
     return exactly(PAPER_TEXT_DOMINANCE, VISUAL_MASS, value, at=at, parts=parts)
 
 
-def contaminated_score(fresh: float = 0.5, contaminated: float = 0.2, memorised: float = 1.0) -> Bound:
-    """Give the score that a benchmark shows when a share of its items is contaminated.
-
-    Args:
-        fresh: s, accuracy on fresh items, in [0, 1].
-        contaminated: c, share of contaminated items, in [0, 1].
-        memorised: m, accuracy on contaminated items, in [0, 1].
-
-    Returns:
-        An equality for `ACCURACY` as it reads; `parts` has the inflation.
-
-    Source:
-        PAPER-CONTAMINATION; total probability.
-
-    >>> round(contaminated_score().value, 4)
-    0.6
-    """
-    s, c = number("fresh", fresh, "[0, 1]"), number("contaminated", contaminated, "[0, 1]")
-    m = number("memorised", memorised, "[0, 1]")
-    value = c * m + (1 - c) * s
-    at = {"fresh": s, "contaminated": c, "memorised": m}
-    return exactly(PAPER_CONTAMINATION, ACCURACY, value, at=at, parts={"inflation": value - s})
-
-
-def noisy_label_error(error: float, flip: float) -> float:
-    """Return the error that a benchmark with wrong labels shows, e(1 − η) + η(1 − e) for two answers.
-
-    Args:
-        error: e, true error, in [0, 1].
-        flip: η, share of wrong labels, in [0, 1].
-
-    Source:
-        Total probability; the benchmark's own floor is η.
-
-    >>> round(noisy_label_error(0.01, 0.03), 4)
-    0.0394
-    """
-    e, eta = number("error", error, "[0, 1]"), number("flip", flip, "[0, 1]")
-    return e * (1 - eta) + eta * (1 - e)
-
-
 def _integrate_laws(claim: Claim) -> Check:
     """Integrate divergence and means of the two laws."""
     found = as_impossibility(claim)
@@ -222,18 +166,8 @@ def _share_row(claim: Claim) -> Check:
     return agrees(claim, sum(row[: int(at["image_tokens"])]) / sum(row), 1e-9, "one attention row added up")
 
 
-def _take_benchmark(claim: Claim) -> Check:
-    """Take a benchmark of 400,000 items, some of them known by heart."""
-    at = as_bound(claim).at
-    rng = np.random.default_rng(0)
-    known = rng.random(400_000) < float(at["contaminated"])
-    right = rng.random(known.size) < np.where(known, float(at["memorised"]), float(at["fresh"]))
-    return agrees(claim, float(right.mean()), 0.01, "a benchmark of 400,000 items, some known by heart")
-
-
 ENTRIES = (
     Entry(statement=PAPER_DRIFT, example=still_mean, confront=_integrate_laws),
     Entry(statement=PAPER_ALPHA_EFF, example=floored_exponent, confront=_differentiate),
     Entry(statement=PAPER_TEXT_DOMINANCE, example=text_dominance, confront=_share_row),
-    Entry(statement=PAPER_CONTAMINATION, example=contaminated_score, confront=_take_benchmark),
 )

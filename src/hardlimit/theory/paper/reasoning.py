@@ -1,14 +1,13 @@
-"""The paper on reasoning and on measuring efficiency, where it does not hold as said."""
+"""The paper on reasoning, where it does not hold as said."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
-from hardlimit.core import Bound, Claim, Impossibility, InvalidValueError, Limit, Source, Statement, Status
+from hardlimit.core import Bound, Claim, Impossibility, Limit, Source, Statement, Status
 from hardlimit.core.quantity import CHAIN_SUCCESS
 from hardlimit.theory.bounding import exactly
-from hardlimit.theory.domain import number, vector, whole
+from hardlimit.theory.domain import number, whole
 from hardlimit.theory.entry import Check, Entry, agrees, as_bound, as_impossibility
 from hardlimit.theory.reasoning.chains import chain_success, markov_chain
 from hardlimit.theory.reasoning.mediation import intervention_effect
@@ -65,21 +64,6 @@ PAPER_NO_CORRECTION = Statement(
     falsified_by="Refuted by an imperfect verifier that accepts right answers more often than wrong ones.",
     paper="True only as 'cannot eliminate'. What a verifier is worth is τ/φ.",
     worked="p = 0.3 and a verifier that is right nine times in ten: 0.794.",
-)
-
-PAPER_EFFICIENCY = Statement(
-    id="PAPER-EFFICIENCY",
-    name="efficiency as mean quality per cost",
-    limit=Limit.EVALUATION,
-    status=Status.REFUTED,
-    says="Systems are ranked by their mean ratio of quality to cost, E[Q/C].",
-    formula="η(M) = E[Q/C]        (what a budget buys is E[Q]/E[C])",
-    hypotheses=(),
-    sources=(paper("efficiency metric"), derived("two systems")),
-    silent_on="Where all items cost the same both orders agree.",
-    falsified_by="Refuted by two systems that the two measures rank in opposite order.",
-    paper="E[Q/C] rewards a system that is cheap where it succeeds and very expensive where it fails.",
-    worked="(1 for 1, 0 for 100) against (1 for 2, 1 for 100): 0.500 > 0.255, but per unit spent 0.0099 < 0.0196.",
 )
 
 PAPER_DISPOSABLE_CHAIN = Statement(
@@ -170,44 +154,6 @@ def correcting_verifier(right: float = 0.3, accept_right: float = 0.9, accept_wr
     )
 
 
-def reversed_ranking(
-    first: Sequence[tuple[float, float]] = ((1.0, 1.0), (0.0, 100.0)),
-    second: Sequence[tuple[float, float]] = ((1.0, 2.0), (1.0, 100.0)),
-) -> Impossibility:
-    """Show two systems that E[Q/C] and E[Q]/E[C] rank in opposite order.
-
-    Args:
-        first: (quality, cost) of the items of one system, costs > 0.
-        second: the same for the other system; it must rank lower by E[Q/C] and higher by E[Q]/E[C].
-
-    Source:
-        PAPER-EFFICIENCY.
-
-    >>> found = reversed_ranking().witness
-    >>> found["first_mean_ratio"], round(found["second_ratio_of_means"], 4)
-    (0.5, 0.0196)
-    """
-    (ratio_1, means_1), (ratio_2, means_2) = _efficiencies(first), _efficiencies(second)
-    if not (ratio_1 > ratio_2 and means_1 < means_2):
-        raise InvalidValueError("These systems are ranked alike by both measures, so they refute nothing.")
-    return Impossibility(
-        statement=PAPER_EFFICIENCY,
-        at={"items_of_first": len(first), "items_of_second": len(second)},
-        witness={
-            "first_mean_ratio": ratio_1,
-            "second_mean_ratio": ratio_2,
-            "first_ratio_of_means": means_1,
-            "second_ratio_of_means": means_2,
-        },
-    )
-
-
-def _efficiencies(items: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    quality = vector("quality", [q for q, _ in items], "[0, ∞)")
-    cost = vector("cost", [c for _, c in items], "(0, ∞)")
-    return float(np.mean(quality / cost)), float(quality.mean() / cost.mean())
-
-
 def same_answers_other_chains(accuracy: float = 0.95) -> Impossibility:
     """Show two models with the same answers, one of which depends on its chain altogether and one not at all.
 
@@ -275,21 +221,6 @@ def _verify_samples(claim: Claim) -> Check:
     return Check(holds=holds, says="half a million answers judged", seen={"verified_accuracy": share})
 
 
-def _spend_budget(claim: Claim) -> Check:
-    """Spend one large budget on either system, item after item."""
-    witness = as_impossibility(claim).witness
-    bought = []
-    for items in (((1, 1), (0, 100)), ((1, 2), (1, 100))):
-        rounds = 1_000_000 // sum(cost for _, cost in items)
-        bought.append(rounds * sum(quality for quality, _ in items) / 1_000_000)
-    ratios = [(1 / 1 + 0 / 100) / 2, (1 / 2 + 1 / 100) / 2]
-    said = [float(witness[f"{name}_mean_ratio"]) for name in ("first", "second")]
-    means = [float(witness[f"{name}_ratio_of_means"]) for name in ("first", "second")]
-    same = all(math.isclose(a, b, rel_tol=1e-3) for a, b in zip(said + means, ratios + bought, strict=True))
-    holds = same and bought[0] < bought[1] and ratios[0] > ratios[1]
-    return Check(holds=holds, says="a million units spent on either system", seen={"first": bought[0]})
-
-
 def _swap_chains(claim: Claim) -> Check:
     """Run both models 200,000 times with chains swapped."""
     found = as_impossibility(claim)
@@ -307,6 +238,5 @@ ENTRIES = (
     Entry(statement=PAPER_COMPOUNDING, example=recovering_chain, confront=_walk_and_repair),
     Entry(statement=PAPER_PATTERN_COMPLETION, example=inference_wins, confront=_code_lengths),
     Entry(statement=PAPER_NO_CORRECTION, example=correcting_verifier, confront=_verify_samples),
-    Entry(statement=PAPER_EFFICIENCY, example=reversed_ranking, confront=_spend_budget),
     Entry(statement=PAPER_DISPOSABLE_CHAIN, example=same_answers_other_chains, confront=_swap_chains),
 )
