@@ -91,7 +91,8 @@ def unambiguous(cities: list[dict], countries: dict[str, set[str]]) -> list[dict
         if (iso, city["admin1code"]) in LEFT_OUT_REGIONS or not plain(city["name"]):
             continue
         rivals = [people for code, people in largest[name].items() if code != iso]
-        if namesakes[name, iso] >= 0.1 * city["population"] or len(where[name]) > 1 or (rivals and max(rivals) >= 0.1 * city["population"]):
+        likely = 0.1 * city["population"]
+        if namesakes[name, iso] >= likely or len(where[name]) > 1 or max(rivals, default=0) >= likely:
             continue
         if telling & set(name.split()):
             continue

@@ -92,7 +92,8 @@ def test_a_window_smaller_than_the_probe_is_said(tmp_path):
     report = audited(Perfect(window=512), tmp_path, limits=("context",))
     assert report.limits[0].applies is False
     assert report.limits[0].headline == (
-        "Does not apply: a window of 512 tokens is smaller than the 704 that the shortest comparison of two lengths takes."
+        "Does not apply: a window of 512 tokens is smaller than the 704 that the shortest comparison of two lengths "
+        "takes."
     )
 
 

@@ -269,7 +269,10 @@ ENDLESS = ["(", "I do not ", "a,", "<", "1,", "\n", "not not ", "Answer: ", "no 
 
 @pytest.mark.parametrize("unit", ENDLESS)
 def test_time_is_linear_in_the_length_of_hostile_text(unit):
-    """Eight times the text costs 8 times as much, or 64 times if something were quadratic; the best of 5 is taken."""
+    """Eight times the text costs 8 times as much, or 64 times if something were quadratic.
+
+    The best of 5 is taken, in the thread's own time, which does not run while others compute.
+    """
     short, long = seconds(unit, LONGEST // 8), seconds(unit, LONGEST)
     assert long < 32 * short + 0.01
 
@@ -284,9 +287,9 @@ def seconds(unit, characters):
 
 
 def timed(text):
-    start = time.perf_counter()
+    start = time.thread_time()
     grade_answer(text, gold=["Paris"], lures=["Lyon"], question="What is the capital of France?")
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 def test_of_an_endless_text_only_both_ends_are_read():

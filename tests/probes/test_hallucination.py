@@ -235,6 +235,19 @@ def test_neighbours_are_all_at_distance_one():
     assert len(near) == 1 + 3 + 2 + 3 * 25 + (4 * 26 - 3)
 
 
+def test_a_coined_thing_is_never_asked_about_twice(monkeypatch):
+    drawn = iter(["Vostremar", "Vostremar", "Vostremar", "Quarnholt", "Vostremar", "Belmarwick"])
+    monkeypatch.setattr("hardlimit.probes.hallucination.nonexistent.coin_name", lambda kind, rng: next(drawn))
+    cases = NonExistent(kind="city").cases(seed=0, n=5)
+    assert [
+        word for case in cases[::2] for word in ("Vostremar", "Quarnholt", "Belmarwick") if word in str(case.ask)
+    ] == [
+        "Vostremar",
+        "Quarnholt",
+        "Belmarwick",
+    ]
+
+
 def test_names_are_written_as_their_kind_is(rng):
     assert coin_name("element", rng).endswith("ium")
     assert len(coin_name("person", rng).split()) == 2

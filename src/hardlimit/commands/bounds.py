@@ -72,7 +72,7 @@ def find_architecture(model: str, parameters: int | None = None) -> "Architectur
     if path is not None:
         return architecture_from_config(_read(path), name, parameters=parameters, source=str(path))
     try:
-        return find_known("SmolLM2-135M" if name == "embedded" else name)
+        return find_known("SmolLM2-135M" if name.startswith("embedded") else name)
     except UnknownNameError as error:
         raise UnknownNameError(
             f"{error} Or give the path of a config.json or of the folder it is in; '{name}' is neither a path nor a "

@@ -83,13 +83,14 @@ def _matrix(report: ScalingReport) -> Table:
 
 def _verdict_table(title: str, rows: list[tuple[TaskVerdict, Assessed | None]]) -> Table:
     table = Table(title=title, title_justify="left")
-    for head in ("task · metric", "verdict", "loss cut so far", "by the next factor", "forecast there"):
-        table.add_column(head)
+    table.add_column("task · metric", overflow="fold")
+    for head in ("verdict", "loss cut so far", "by the next factor", "forecast there"):
+        table.add_column(head, no_wrap=True)
     for one, task in rows:
         ahead = "" if task is None else _forecast(task)
         verdict = _coloured(one.corrected)
         if one.corrected is not one.scaling.verdict:
-            verdict += f" [dim](alone: {one.scaling.verdict})[/]"
+            verdict += f"\n[dim](alone: {one.scaling.verdict})[/]"
         table.add_row(escape(_name(one)), verdict, span(one.scaling.gain_so_far), span(one.scaling.next_gain), ahead)
     return table
 

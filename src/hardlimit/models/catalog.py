@@ -6,13 +6,15 @@ from hardlimit.core import Catalog, InvalidValueError
 from hardlimit.models.protocols import Model
 
 Opener = Callable[..., Model]
+EMBEDDED = "SmolLM2-135M-Instruct"
+"""The model that comes with the package."""
 
 
 def _embedded(rest: str, **options: str) -> Model:
     """SmolLM2-135M-Instruct, made ready once on this machine; needs the extra `local`."""
-    if rest:
+    if rest not in ("", EMBEDDED):
         raise InvalidValueError(
-            f"The embedded model takes no path, got 'embedded:{rest}'. Use embedded, or local:{rest}."
+            f"The embedded model is {EMBEDDED} and takes no path, got 'embedded:{rest}'. Use embedded, or local:{rest}."
         )
     from hardlimit.models.embedded import open_embedded
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_dir
 
 from hardlimit.core import MissingExtraError, ModelError
+from hardlimit.models.catalog import EMBEDDED
 
 if TYPE_CHECKING:
     from hardlimit.models.local import LocalModel
@@ -166,7 +167,7 @@ def open_embedded(dtype: str = "float32", device: str = "cpu") -> "LocalModel":
     folder = prepare()
     revision = f"{PACKAGE} sha256:{WEIGHTS_SHA256[:16]} conversion {CONVERSION}"
     try:
-        return open_local(str(folder), dtype, device, name="embedded", revision=revision)
+        return open_local(str(folder), dtype, device, name=f"embedded:{EMBEDDED}", revision=revision)
     except ModelError as error:
         raise ModelError(f"{error} If its files are damaged, delete that folder and run {_COMMAND}.") from error
 

@@ -26,6 +26,7 @@ CORRELATIONS = ((0.0, 0.5), (0.05, 0.3), (0.2, 0.2))  # within a batch, and the 
 STEPS_PER_OCTAVE = (2, 4, 8)  # of the lengths that may be asked, finer as the threshold gets known
 LEAST_SLIP = 0.002  # an accuracy is never believed nearer to 0 or 1 than this: anybody may slip
 NEGLIGIBLE = math.log(1e-7)  # cells whose belief has fallen so far below the best cell's are dropped
+LIKELY = 1e-4  # cells of less weight than this share of the best one's are left out when lengths are chosen
 RESOLUTION = 2000  # of the table of likelihoods
 
 
@@ -267,13 +268,15 @@ class Threshold:
             return [float(search.shortest)] * batches
         by_correlation = self._weights()
         weights = by_correlation.sum(axis=0)
+        likely = weights > weights.max() * LIKELY  # the rest cannot sway a choice
+        cells, weights = self._active[likely], weights[likely] / weights[likely].sum()
         spread = 1 + (search.questions - 1) * float(by_correlation.sum(axis=1) @ [rho for rho, _ in CORRELATIONS])
         # Where beyond the window a threshold lies cannot be learnt, and does not matter.
-        goal = np.minimum(grid.axis[grid.place[self._active]], grid.end + 0.5)
+        goal = np.minimum(grid.axis[grid.place[cells]], grid.end + 0.5)
         deviation = goal - weights @ goal
         steps = _steps(math.sqrt(float(weights @ deviation**2)))
         axis = np.unique(np.append(np.arange(grid.start, grid.end, 1 / steps), grid.end))
-        accuracy = np.stack([grid.accuracy(float(u), self._active) for u in axis], axis=1)
+        accuracy = np.stack([grid.accuracy(float(u), cells) for u in axis], axis=1)
         noise = weights @ (accuracy * (1 - accuracy)) * spread / search.questions
         centred = np.column_stack([accuracy - weights @ accuracy, deviation])
         costs = np.array([search.cost(2**u) for u in axis])

@@ -245,7 +245,7 @@ def own():
 @pytest.mark.embedded
 def test_the_embedded_model_is_the_published_one(smol):
     card = smol.card
-    assert (card.name, card.adapter) == ("embedded", "embedded")
+    assert (card.name, card.adapter) == ("embedded:SmolLM2-135M-Instruct", "embedded")
     assert card.parameters == 134_515_008
     assert (card.layers, card.heads, card.kv_heads, card.head_width, card.width) == (30, 9, 3, 64, 576)
     assert (card.vocabulary, card.window, card.position, card.rope_base) == (49_152, 8_192, "rope", 100_000.0)

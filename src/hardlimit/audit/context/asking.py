@@ -21,8 +21,8 @@ LONGEST = 131_072
 ASSUMED_WINDOW = 8_192
 """Where a server does not tell its window."""
 
-NEEDLES = (8, 4)
-"""Needles per haystack: many where the model can tell them apart, else fewer."""
+NEEDLES = (8, 1)
+"""Needles per haystack: many where the model can tell them apart, else one, as in the published protocols."""
 
 ENOUGH = 0.6
 LEAST_BASE = 0.3
@@ -91,10 +91,12 @@ def _pilot(desk: Desk, seed: int) -> Trials:
         }
         if _share(pilot["literal"]) >= ENOUGH:
             break
-    variant: Variant = "no overlap" if _share(pilot["no overlap"]) >= max(LEAST_BASE, 1.5 * probe.chance) else "literal"
+    # With one needle there is nobody else to name: who finds a name at all has found the needle.
+    chance = probe.chance if probe.needles > 1 else 0.0
+    variant: Variant = "no overlap" if _share(pilot["no overlap"]) >= max(LEAST_BASE, 1.5 * chance) else "literal"
     probe = msgspec.structs.replace(probe, variant=variant)
     search = msgspec.structs.replace(
-        search, questions=probe.needles, chance=probe.chance, least_base=1.2 * probe.chance
+        search, questions=probe.needles, chance=chance, least_base=max(LEAST_BASE / 2, 1.2 * chance)
     )
     return Trials(probe=probe, search=search, pilot=pilot)
 
@@ -106,10 +108,12 @@ def _share(answered: list[Answered]) -> float:
 def _controls(desk: Desk, trials: Trials, seed: int) -> None:
     base = msgspec.structs.replace(trials.probe, length=SHORTEST)
     judged = []
-    for name, probe in base.controls().items():
-        n = 16 if name == "trivial" else 2 * base.needles
-        answered = desk.ask(probe, probe.cases(seed=seed + _PILOT, n=n), what=f"control: {name}")
-        judged.append(measure.control(name, answered, base.chance))
+    probes = base.controls()
+    for name in ("trivial", "shortcut", "impossible"):
+        cases = probes[name].cases(seed=seed + _PILOT, n=16 if name == "trivial" else 8)
+        answered = desk.ask(probes[name], cases, what=f"control: {name}")
+        if answered:
+            judged.append(measure.control(name, answered, trials.search.chance))
     trials.controls = tuple(judged)
 
 
