@@ -116,6 +116,19 @@ def test_pythia_end_to_end(capsys, monkeypatch):
     assert "To decide, " in out
 
 
+def test_the_page_on_scaling_shows_what_comes_out(capsys, monkeypatch):
+    page = (PYTHIA.parents[1] / "docs" / "scaling.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^    hardlimit scaling (examples/pythia/\*\.json --task .*)$", page, re.M)
+    monkeypatch.setenv("COLUMNS", "110")
+    monkeypatch.chdir(PYTHIA.parents[1])
+    _, *options = command.split()
+    code, out, _ = run(capsys, *sorted(PYTHIA.glob("*.json")), *options)
+    assert code == 0
+    shown = "\n".join(line.rstrip() for line in out.splitlines())
+    for block in re.findall(r"^```\n(.*?)\n```$", page, re.M | re.S):
+        assert block in shown
+
+
 def test_a_bound_needs_counts():
     read = curves_in(read_results([PYTHIA / "checkpoints.csv"]))
     with pytest.raises(InvalidValueError) as raised:

@@ -20,7 +20,9 @@ def test_counts_are_weighted_as_binomials():
     truth = 1 - 0.9 * (SCALES / SCALES[0]) ** -0.15
     curves = [counts_curve(rng.binomial(400, truth) / 400) for _ in range(200)]
     bundle, best = bundle_of(curves)
-    assert own_noise(bundle, best).variance.mean() == pytest.approx(1.0, abs=0.2)
+    own = own_noise(bundle, best)
+    assert own.freedom.tolist() == [4.0] * 200
+    assert own.variance.mean() == pytest.approx(1.0, abs=0.15)
     loss = np.exp(fitted_log(bundle, best))
     share = 1 - loss
     assert bundle.weight == pytest.approx(400 * loss**2 / (share * (1 - share)), rel=0.02)

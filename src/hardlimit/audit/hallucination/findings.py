@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 
 from hardlimit.audit.hallucination.asking import FAMILIES, Trials
-from hardlimit.core import Estimate, Finding, Grade, Measurement, Shape, Standing
+from hardlimit.audit.hallucination.verdicts import THRESHOLD
+from hardlimit.core import Finding, Grade, Measurement, Shape, Standing
 from hardlimit.probes.hallucination import judging, selective
 from hardlimit.probes.hallucination.world import facts
 from hardlimit.theory import hallucination as theory
@@ -91,36 +92,47 @@ def _chow_findings(found: Mapping[str, Measurement], trials: Trials, seed: int) 
     score, accuracy = found["hallucination.score"], found["hallucination.accuracy_by_popularity"].estimate
     if accuracy is None:
         return []
-    made = []
-    asked = {float(p.at["t"]): p.estimate for p in score.points if p.at["policy"] == selective.AS_ASKED}
-    always = theory.always_answering_by_threshold(accuracy.value, sorted(asked))
+    asked = _of_policy(score, selective.AS_ASKED)
+    always = theory.always_answering_by_threshold(accuracy.value, _thresholds(asked))
+    # The rule is about answering everything; a model that abstains now and then did something else.
     answered_all = score.tally.right + score.tally.wrong == score.tally.n
-    made.append(_compared(always, score, asked, "answering every question", exact=answered_all))
+    made = [_compared(always, asked, "answering every question", exact=answered_all)]
     for name, confidence in trials.confidence.items():
         chance = selective.cross_calibrated(trials.facts, confidence, seed=seed)
-        points = {float(p.at["t"]): p.estimate for p in score.points if p.at["policy"] == f"abstain below t ({name})"}
-        if chance is None or not points:
+        policy = _of_policy(score, f"abstain below t ({name})")
+        if chance is None or not policy.points:
             continue
         given = [float(p) for p, item in zip(chance, trials.facts, strict=True) if judging.judged(item)]
-        best = theory.best_score_by_threshold(given, sorted(points))
+        best = theory.best_score_by_threshold(given, _thresholds(policy))
         share = len(given) / len(trials.facts)
         scaled = msgspec.structs.replace(
             best,
             points=tuple((t, share * value) for t, value in best.points),
             parameters={**best.parameters, "answered_share": share},
         )
-        made.append(_compared(scaled, score, points, f"abstaining below t by {name}", exact=True))
+        made.append(_compared(scaled, policy, f"abstaining below t by {name}", exact=True))
         break  # the first signal is the one named beforehand; the others are in the chart
     return made
 
 
-def _compared(
-    claim: Shape, measurement: Measurement, points: Mapping[float, Estimate], what: str, *, exact: bool
-) -> Finding:
-    law = dict(claim.points)
-    inside = [law[t] in estimate.interval for t, estimate in points.items()]
-    standing = Standing.AGREES if all(inside) else Standing.DISAGREES
-    if not exact:
-        standing = Standing.UNDETERMINED
-    said = ", ".join(f"t = {t:g}: {law[t]:+.2f} by the rule, {e.value:+.2f} measured" for t, e in points.items())
-    return Finding(claim=claim, measurement=measurement, standing=standing, says=f"Score of {what}: {said}.")
+def _of_policy(score: Measurement, policy: str) -> Measurement:
+    """The score of one policy alone; its summary is at the threshold of the verdict."""
+    points = tuple(point for point in score.points if point.at["policy"] == policy)
+    estimate = next((point.estimate for point in points if point.at["t"] == THRESHOLD), None)
+    return msgspec.structs.replace(score, points=points, estimate=estimate)
+
+
+def _thresholds(score: Measurement) -> list[float]:
+    return sorted(float(point.at["t"]) for point in score.points)
+
+
+def _compared(claim: Shape, score: Measurement, what: str, *, exact: bool) -> Finding:
+    law, measured = dict(claim.points), {float(point.at["t"]): point.estimate for point in score.points}
+    standing = Standing.AGREES if all(law[t] in e.interval for t, e in measured.items()) else Standing.DISAGREES
+    said = ", ".join(f"t = {t:g}: {law[t]:+.2f} by the rule, {e.value:+.2f} measured" for t, e in measured.items())
+    return Finding(
+        claim=claim,
+        measurement=score,
+        standing=standing if exact else Standing.UNDETERMINED,
+        says=f"Score of {what}: {said}.",
+    )
