@@ -1,6 +1,6 @@
 """What sharing prefixes saves: a plain transformers loop, lm-evaluation-harness and hardlimit on the same requests.
 
-Usage: python bench/prefix.py [--quick]
+Usage: python bench/prefix.py [--quick] [--only context|choice|answers]
 
 lm-evaluation-harness is asked where it is installed (pip install lm-eval peft); it counts the prompt's last line break
 into the continuation, so its log-likelihoods lie about 0.001 lower. Times are of the processor, all of one process in
@@ -184,16 +184,21 @@ def generating(console: Console, model: LocalModel, peers: Peers, questions: int
 def main() -> None:
     parser = argparse.ArgumentParser(description="What sharing prefixes saves.")
     parser.add_argument("--quick", action="store_true", help="fewer questions on a shorter text")
-    quick = parser.parse_args().quick
+    parser.add_argument("--only", choices=["context", "choice", "answers"], help="one of the three tables")
+    options = parser.parse_args()
+    quick, only = options.quick, options.only
     console = Console()
     console.print(f"SmolLM2-135M-Instruct, 32-bit floats, {torch.get_num_threads()} thread(s)")
     model = open_embedded()
     peers = Peers(model)
     tokens, questions = (512, 6) if quick else (2048, 26)
-    title = f"Context probe, one text of {tokens:,} tokens"
-    scoring(console, model, peers, title, context_requests(model, tokens, questions))
-    scoring(console, model, peers, "Multiple choice with 12 examples", choice_requests(12, 5 if quick else 20))
-    generating(console, model, peers, 8 if quick else 32)
+    if only in {None, "context"}:
+        title = f"Context probe, one text of {tokens:,} tokens"
+        scoring(console, model, peers, title, context_requests(model, tokens, questions))
+    if only in {None, "choice"}:
+        scoring(console, model, peers, "Multiple choice with 12 examples", choice_requests(12, 5 if quick else 20))
+    if only in {None, "answers"}:
+        generating(console, model, peers, 8 if quick else 32)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,16 @@ def test_the_ends_of_the_interval_of_a_mean_lose_as_much_likelihood_as_they_may(
             assert brute_force_deviance(end, counts, values) == pytest.approx(stats.chi2.ppf(0.95, 1), abs=0.02)
 
 
+@pytest.mark.parametrize("cost", [1.0, 3.0, 9.0])
+def test_errors_never_seen_may_still_happen(cost):
+    """Ten of ten right: an error may have probability 1 − exp(−χ²/20); ten of ten wrong: so may a right answer."""
+    unseen = 1 - np.exp(-stats.chi2.ppf(0.95, 1) / 20)
+    right = mean_of_counts([10, 0, 0], [1.0, -cost, 0.0])
+    assert (right.low, right.high) == (pytest.approx(1 - (1 + cost) * unseen), 1.0)
+    wrong = mean_of_counts([0, 10, 0], [1.0, -cost, 0.0])
+    assert (wrong.low, wrong.high) == (-cost, pytest.approx(-cost + (1 + cost) * unseen))
+
+
 @given(st.lists(st.integers(0, 30), min_size=3, max_size=3).filter(any), st.sampled_from([0.0, 1.0, 3.0, 9.0]))
 def test_the_interval_of_a_mean_holds_it_and_is_never_of_no_width(counts, cost):
     values = [1.0, -cost, 0.0]

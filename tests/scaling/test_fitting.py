@@ -2,6 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.optimize import curve_fit, minimize
 
 from hardlimit.core import InsufficientDataError, InvalidValueError, UnknownNameError, dumps, loads
@@ -124,6 +125,20 @@ def test_intervals_of_counts_cover():
         fit = fit_law(law, X, right / items, items=items, rng=rng, starts=8)
         inside.append(0.8 in fit.intervals["slope"])
     assert np.mean(inside) >= 0.78
+
+
+def test_counts_on_the_law_itself_are_not_certain():
+    # Without any scatter the interval of a law of counts has the width of the binomial information, not zero.
+    items, truth = np.full(X.size, 200), 1 / (1 + (X / 30) ** -1.0)
+    fit = fit_law(logistic_law(0.0, 1.0), X, truth, items=items, rng=np.random.default_rng(11))
+    along = np.log(X / 30)
+    weight = items * truth * (1 - truth)
+    information = np.array(
+        [[(weight * along**2).sum(), (-weight * along).sum()], [(-weight * along).sum(), weight.sum()]]
+    )
+    error = np.sqrt(np.linalg.inv(information)[0, 0])
+    interval = fit.intervals["slope"]
+    assert interval.high - interval.low == pytest.approx(2 * stats.t.ppf(0.95, 7) * error, rel=0.1)
 
 
 def test_the_share_of_starts_that_reach_the_optimum_is_told():

@@ -42,7 +42,8 @@ def brute_force(data, limit):
 
 
 @pytest.mark.parametrize(
-    ("phi", "alpha", "noise"), [(0.5, 0.5, 0.03), (1.0, 0.2, 0.05), (1.0, 0.05, 0.1), (0.0, 1.0, 0.03), (-0.1, 0.3, 0.04)]
+    ("phi", "alpha", "noise"),
+    [(0.5, 0.5, 0.03), (1.0, 0.2, 0.05), (1.0, 0.05, 0.1), (0.0, 1.0, 0.03), (-0.1, 0.3, 0.04)],
 )
 def test_least_squares_and_profile_equal_a_brute_force_search(phi, alpha, noise):
     rng = np.random.default_rng(1)

@@ -106,6 +106,19 @@ def test_the_clock_stops_and_leaves_no_trace():
     assert sys.gettrace() is before
 
 
+def test_validity_terms_by_hand():
+    # Two prompts with two and four wrong answers: the threshold is 1/2, the reciprocal of the smaller number.
+    valid = [[True, False, False, True, True], [True, False, False, False, False]]
+    truth = [[1, 0, 0, 0, 0], [1, 0, 0, 0, 0]]
+    model = [[0.3, 0.6, 0.1, 0, 0], [0.4, 0.3, 0.1, 0.1, 0.1]]
+    terms = h.validity_terms(truth, model, valid, [0.25, 0.75])
+    assert (terms.largest_valid, terms.smallest_invalid) == (3, 2)
+    # Both right answers lie below the threshold, one of two wrong answers of the first prompt above it.
+    assert terms.validity_error == pytest.approx((1 + 0.25 / 2) / 2)
+    assert terms.calibration_gap == pytest.approx(0.25 * 0.6)
+    assert terms.error == pytest.approx(0.25 * 0.7 + 0.75 * 0.6)
+
+
 def test_table_of_a_finite_law():
     assert h.table_size_of([0.1] * 10, 0.3) == 7
     assert h.table_size_of([1.0], 0.0) == 1

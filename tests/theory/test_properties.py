@@ -306,6 +306,8 @@ def test_inverse_rate_inverts(error, log_q):
 
 
 LIMITS = {
+    "all right with two bits too few": (lambda: hallucination.log2_all_right(10, 12, 2), -2.0),
+    "a facet covered in part": (lambda: retrieval.covered_facets(21, 4), 6),
     "no bits at all": (lambda: rates.error_at_rate(0, 5), 0.8),
     "enough bits": (lambda: rates.error_at_rate(3, 8), 0.0),
     "more bits than needed": (lambda: rates.error_at_rate(99, 8), 0.0),

@@ -164,5 +164,12 @@ def test_loss_does_not_see_an_orthogonal_gap(expected):
     assert change_of_loss() == pytest.approx(0, abs=1e-9)
 
 
+def test_loss_sees_any_other_gap():
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(2, 16, 24))
+    before, after = gap_changes(x, t, 7.0 * (x[0] - x[1]) / np.linalg.norm(x[0] - x[1]))
+    assert abs(after - before) > 0.1
+
+
 def test_every_worked_value_is_covered(assert_all_covered):
     assert_all_covered("MM", CLOSED, SIMULATED, RELATED, UNUSED)

@@ -1,5 +1,6 @@
 """Local models give transformers' own numbers, and say what is wrong when they cannot."""
 
+import functools
 import math
 import shutil
 import subprocess
@@ -75,6 +76,26 @@ def test_greedy_answers_are_those_of_transformers_own_generate(kind, opened, ref
         assert reply.token_logprobs == pytest.approx(own_logprobs(reference(kind), prompt, own)[0], abs=1e-5)
         assert reply.usage.completion_tokens == len(own)
         assert reply.usage.prompt_tokens == len(prompt)
+
+
+@pytest.mark.parametrize("caches", [True, False])
+@pytest.mark.parametrize("ignored", ["position_ids", "attention_mask"])
+def test_a_model_that_packs_unfaithfully_is_asked_one_by_one(ignored, caches, tiny, opened):
+    own = transformers.AutoModelForCausalLM.from_pretrained(tiny("llama")).eval()
+    forward = own.forward
+
+    @functools.wraps(forward)
+    def careless(**arguments):
+        arguments |= {} if caches else {"use_cache": False}
+        return forward(**{name: value for name, value in arguments.items() if name != ignored})
+
+    own.forward = careless
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny("llama"))
+    model = adapt(own, tokenizer, name="local:x", revision="1")
+    assert (model.card.settings["asking"], model.card.settings["attention"]) == ("one by one", "sdpa")
+    requests = [Generate(messages=user(q), max_tokens=4) for q in QUESTIONS]
+    expected = [reply.text for reply in replies(opened("llama").generate(requests))]
+    assert [reply.text for reply in replies(model.generate(requests))] == expected
 
 
 @pytest.mark.parametrize("kind", ["llama", "bloom"])
@@ -185,6 +206,19 @@ def test_a_prompt_longer_than_the_window_is_an_error_reply_and_others_go_on(open
     bad, good = replies(model.score([Score(messages=m, continuation="amber") for m in (long, short)]))
     assert bad.error.endswith(f"but the window of {name} has 256.")
     assert good.error is None
+
+
+def test_the_window_holds_the_prompt_and_at_least_one_token_of_the_answer(opened):
+    model = opened("llama", "plain")
+    assert [model.count_tokens("T" + " lies" * n) for n in (254, 255)] == [255, 256]
+    fits, full = replies(model.generate([Generate(messages=user("T" + " lies" * n), max_tokens=9) for n in (254, 255)]))
+    assert (fits.finish, fits.usage.completion_tokens) == ("length", 1)
+    assert full.error == (
+        f"The prompt has 256 tokens, but the window of {model.card.name} has 256, and 1 of them must be left for the "
+        "answer."
+    )
+    (scored,) = replies(model.score([Score(messages=user("T" + " lies" * 254), continuation=" lies")]))
+    assert scored.error is None
 
 
 def test_an_answer_ends_at_the_window(opened):

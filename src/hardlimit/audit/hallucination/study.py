@@ -77,7 +77,10 @@ def _headline(found: Mapping[str, Measurement]) -> str:
 def _ceiling(found: Mapping[str, Measurement]) -> str:
     exponent = found["hallucination.tail_exponent"]
     if exponent.estimate is None or None in (exponent.estimate.interval.low, exponent.estimate.interval.high):
-        return "HALL-5: facts that never occurred in training cannot be known; how fast error falls with popularity is not known yet."
+        return (
+            "HALL-5: facts that never occurred in training cannot be known; how fast error falls with popularity is "
+            "not known yet."
+        )
     return (
         "HALL-9: error falls with the popularity of a fact with exponent "
         f"{exponent.estimate.value:.2f}, and with the training data no faster; HALL-5: what never occurred is missing."

@@ -21,6 +21,7 @@ from hardlimit.theory.multimodal.contrastive import (
     infonce_cap,
     infonce_loss,
     orthogonal_shift,
+    symmetric_loss,
 )
 from hardlimit.theory.multimodal.dominance import (
     MM_4,
@@ -107,5 +108,6 @@ __all__ = [
     "prior_overturned",
     "ratio_needed",
     "shift_ceiling",
+    "symmetric_loss",
     "visual_mass",
 ]

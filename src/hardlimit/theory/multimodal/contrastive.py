@@ -27,7 +27,10 @@ MM_3 = Statement(
         "ln K − loss ≤ min(I(X; Y), ln K);   certificates from N samples are O(ln N)\n"
         "loss(X, T + g) = loss(X, T)   if g ⊥ (xᵢ − xⱼ) for all i, j"
     ),
-    hypotheses=("InfoNCE with one positive among K candidates", "invariance: inner products of unnormalised vectors"),
+    hypotheses=(
+        "InfoNCE with one positive among K candidates",
+        "invariance: the symmetric loss, inner products of unnormalised vectors",
+    ),
     sources=(
         Source(title="Poole et al., Variational bounds of mutual information (2019)"),
         Source(title="McAllester & Stratos, Formal limitations (2020)"),
@@ -83,8 +86,20 @@ def infonce_loss(scores: ArrayLike) -> float:
     return float(np.mean(logsumexp(s, axis=1) - np.diagonal(s)))
 
 
+def symmetric_loss(scores: ArrayLike) -> float:
+    """Return the mean of the InfoNCE losses over candidates and over items, as CLIP is trained.
+
+    Args:
+        scores: `(K, K)`, score of item i with candidate j.
+
+    >>> round(symmetric_loss([[1.0, 0.0], [1.0, 0.0]]), 4)
+    0.7532
+    """
+    return (infonce_loss(scores) + infonce_loss(np.asarray(scores).T)) / 2
+
+
 def gap_changes(first: ArrayLike, second: ArrayLike, shift: ArrayLike) -> tuple[float, float]:
-    """Return the InfoNCE loss of two modalities before and after one of them is shifted.
+    """Return the symmetric InfoNCE loss of two modalities before and after one of them is shifted.
 
     Args:
         first: `(K, d)` embeddings of one modality.
@@ -107,7 +122,7 @@ def gap_changes(first: ArrayLike, second: ArrayLike, shift: ArrayLike) -> tuple[
             f"first and second must be tables of one shape and shift one row of it, got {x.shape}, {t.shape} and "
             f"{g.shape}."
         )
-    return infonce_loss(x @ t.T), infonce_loss(x @ (t + g).T)
+    return symmetric_loss(x @ t.T), symmetric_loss(x @ (t + g).T)
 
 
 def orthogonal_shift(first: ArrayLike, size: float) -> Floats:
