@@ -62,8 +62,8 @@ def test_the_head_that_finds_the_needle_is_found_and_its_slope_is_right():
     assert measured.parameters["entropy_at_longest"] == 1.5
     assert measured.parameters["keys_at_longest"] == 1054
     assert (measured.name, measured.quantity.id) == ("context.margin", "needle_margin")
-    # Half of 3 · 8 haystacks with 2 needles each.
-    assert measured.estimate.n == 24
+    # Half of the 8 haystacks at the longest length, with 2 needles each.
+    assert measured.estimate.n == 8
     assert measured.note == (
         "Layer.head 2.1: the 1 with the most attention on the needle in the half of the haystacks that is not measured "
         "here. The summary is their mean at 1024 tokens."
@@ -91,6 +91,15 @@ def test_the_choice_of_heads_does_not_flatter_them():
     assert measured.estimate.value == pytest.approx(value)
 
 
+def test_an_interval_of_weights_lies_within_zero_and_one():
+    made = [
+        reading(256, index, np.full((LAYERS, HEADS), float(index % 4 < 2)), np.zeros((LAYERS, HEADS)))
+        for index in range(8)
+    ]
+    interval = needle_weight(made, ORIGIN, heads=1).estimate.interval
+    assert (interval.low, interval.high) == (0.0, 1.0)
+
+
 def test_haystacks_are_the_units_of_the_intervals():
     # Ten needles of one haystack with one shift tell no more than one.
     one, ten = (margin(readings(noise=1.0, needles=needles), ORIGIN, heads=1) for needles in (1, 10))
@@ -112,7 +121,7 @@ def test_failed_readings_are_artefacts():
     zero = np.zeros((LAYERS, HEADS))
     made.append(reading(256, 99, zero, zero, error="out of memory"))
     measured = margin(made, ORIGIN, heads=1)
-    assert (measured.estimate.artefacts, measured.estimate.n) == (1, 25)
+    assert (measured.estimate.artefacts, measured.estimate.n) == (1, 9)
 
 
 def test_one_length_has_no_slope():

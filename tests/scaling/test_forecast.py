@@ -1,3 +1,4 @@
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hardlimit.scaling import Curve, ScalePoint, curves_in, forecast, holdout
 from hardlimit.scaling.forecast import Mixture, predictive
 from hardlimit.scaling.holdout import BASELINES
 
+module = importlib.import_module("hardlimit.scaling.forecast")
 PYTHIA = Path(__file__).parents[2] / "examples" / "pythia"
 SCALES = np.geomspace(1e8, 1e11, 7)
 
@@ -72,6 +74,28 @@ def test_mixture_of_one_is_student():
     assert one.quantile(0.9)[0] == pytest.approx(stats.t.ppf(0.9, 5, 0.3, 0.2), abs=1e-6)
     assert one.cumulative(np.array([0.5]))[0] == pytest.approx(stats.t.cdf(0.5, 5, 0.3, 0.2))
     assert one.log_density(np.array([0.5]))[0] == pytest.approx(stats.t.logpdf(0.5, 5, 0.3, 0.2))
+
+
+def test_one_cell_is_the_conditional_of_a_gaussian(monkeypatch):
+    # With one shape, rate and noise left, the forecast is that of a Gaussian process with a level of no known size:
+    # computed here from the joint covariance with a level of variance 10^6.
+    for name, only in (("_SHAPES", [0.0]), ("_RATES", [0.0]), ("_SAMPLING", [1.0]), ("_BEYOND", [1e-4])):
+        monkeypatch.setattr(module, name, np.array(only))
+    monkeypatch.setattr(module, "_grid", lambda prior: (np.zeros(1), np.zeros(1), np.ones((1, 1))))
+    scales, losses, n = SCALES[:4], np.array([0.7, 0.66, 0.69, 0.64]), 400
+    points = tuple(ScalePoint(scale=float(x), value=float(1 - y), n=n) for x, y in zip(scales, losses, strict=True))
+    ahead = float(SCALES[5])
+    made = predictive([Curve(task="t", metric="acc", points=points)], [[ahead]])
+    walk = np.log(np.append(scales, ahead) / scales[0])
+    joint = 5e-4 * np.minimum.outer(walk, walk) + 1e6
+    noise = lambda loss: (1 - loss) / (n * loss) + 1e-4  # noqa: E731
+    inverse = np.linalg.inv(joint[:4, :4] + np.diag(noise(losses)))
+    centre = joint[4, :4] @ inverse @ np.log(losses)
+    assert made.centre[0, 0] == pytest.approx(centre, abs=1e-5)
+    variance = joint[4, 4] - joint[4, :4] @ inverse @ joint[:4, 4] + noise(np.exp(centre))
+    squares = np.log(losses) @ inverse @ np.log(losses)
+    assert made.freedom[0, 0] == 8 + 3
+    assert made.scale[0, 0] ** 2 == pytest.approx((8 + squares) / 11 * variance, rel=1e-4)
 
 
 def test_a_baseline_is_what_it_says():

@@ -163,6 +163,14 @@ def test_score_shapes_cross_where_the_rule_says():
     assert h.operating_point([0.2, 0.9], 0.5, cut=0.0).score == pytest.approx(0.55 - 0.45)
 
 
+def test_a_better_informed_generator_is_further_beyond_the_line():
+    from hardlimit.theory.paper.hallucination import informed_generator
+
+    assert informed_generator(valid_novelty=0.8).witness["valid_mass"] == pytest.approx(1 - 0.3 * 0.2)
+    ignorant = informed_generator(valid_novelty=500 / 9500).witness["intercept"]
+    assert ignorant == pytest.approx(1)
+
+
 def test_temperature_slope_is_the_derivative():
     log_p, valid = np.log([0.4, 0.3, 0.2, 0.1]), [True, False, True, False]
     beta, step = 0.7, 1e-6

@@ -125,7 +125,8 @@ def _deviance(target: Floats, value: Floats, items: Floats) -> Floats:
         logs: Floats = np.log(np.maximum(observed, 1e-300) / fitted)
         return np.where(observed > 0, observed * logs, 0.0)
 
-    total: Floats = 2 * (items * (part(target, value) + part(1 - target, 1 - value))).sum(axis=1)
+    # Rounding may leave a perfect fit a hair below zero.
+    total: Floats = 2 * np.maximum((items * (part(target, value) + part(1 - target, 1 - value))).sum(axis=1), 0.0)
     return total
 
 

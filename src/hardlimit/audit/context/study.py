@@ -103,7 +103,8 @@ def _sureness(trials: Trials, judged: Sequence[ResourceVerdict]) -> str:
         return f"with reserve: the {' and the '.join(broken)} control failed"
     settled = sum(v.verdict is not Verdict.UNDETERMINED for v in judged)
     found = "the search was settled" if trials.settled else "the search ended with the budget"
-    return f"{'sure' if settled == len(judged) else 'in part'}: {found}, {settled} of {len(judged)} verdicts decided"
+    sure = trials.settled and settled == len(judged)
+    return f"{'sure' if sure else 'in part'}: {found}, {settled} of {len(judged)} verdicts decided"
 
 
 def _advice(found: Mapping[str, Measurement], judged: Sequence[ResourceVerdict]) -> str:

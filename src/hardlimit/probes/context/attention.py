@@ -13,6 +13,7 @@ from hardlimit.core import (
     Estimate,
     Generate,
     InsufficientDataError,
+    Interval,
     InvalidValueError,
     Measurement,
     Point,
@@ -117,7 +118,9 @@ def _measured(readings: Sequence[Reading], origin: Origin, name: str, measured: 
     points = tuple(
         Point(
             at={"length": length, "layer": layer, "head": head},
-            estimate=_mean(values[rows.lengths == length, layer, head], rows.readings[rows.lengths == length]),
+            estimate=_mean(
+                values[rows.lengths == length, layer, head], rows.readings[rows.lengths == length], measured
+            ),
         )
         for layer, head in best
         for length in lengths
@@ -125,7 +128,7 @@ def _measured(readings: Sequence[Reading], origin: Origin, name: str, measured: 
     layers, columns = (list(part) for part in zip(*best, strict=True))
     longest = rows.lengths == lengths[-1]
     means = values[:, layers, columns].mean(axis=1)
-    summary = _mean(means[longest], rows.readings[longest])
+    summary = _mean(means[longest], rows.readings[longest], measured)
     parameters: dict[str, Scalar] = {
         "heads": ", ".join(f"{layer}.{head}" for layer, head in best),
         "keys_at_longest": float(rows.keys[longest].mean()),
@@ -138,7 +141,7 @@ def _measured(readings: Sequence[Reading], origin: Origin, name: str, measured: 
         name,
         measured,
         Tally(),
-        value=Estimate(value=summary.value, interval=summary.interval, n=len(measured_on) + failed, artefacts=failed),
+        value=Estimate(value=summary.value, interval=summary.interval, n=summary.n + failed, artefacts=failed),
         points=points,
         parameters=parameters,
         note=(
@@ -180,10 +183,12 @@ def _means(groups: Sequence[Sequence[Reading]], table: Callable[[Attended], Sequ
     return np.array([np.mean([table(reading.attended) for reading in group], axis=0) for group in groups])
 
 
-def _mean(values: Floats, readings: NDArray[np.int64]) -> Estimate:
-    """Mean of haystacks' means; n counts the readings behind them."""
+def _mean(values: Floats, readings: NDArray[np.int64], measured: Quantity) -> Estimate:
+    """Mean of haystacks' means, its interval within what the quantity can be; n counts the readings behind them."""
     interval = mean_interval(values)
-    return Estimate(value=float(values.mean()), interval=interval, n=int(readings.sum()))
+    low, high = (np.clip(end, measured.low, measured.high) for end in (interval.low, interval.high))
+    within = Interval(low=float(low), high=float(high), level=interval.level, method=interval.method)
+    return Estimate(value=float(values.mean()), interval=within, n=int(readings.sum()))
 
 
 def _slope(doublings: Floats, values: Floats, *, level: float) -> dict[str, Scalar]:
