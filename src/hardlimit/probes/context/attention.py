@@ -186,9 +186,15 @@ def _means(groups: Sequence[Sequence[Reading]], table: Callable[[Attended], Sequ
 def _mean(values: Floats, readings: NDArray[np.int64], measured: Quantity) -> Estimate:
     """Mean of haystacks' means, its interval within what the quantity can be; n counts the readings behind them."""
     interval = mean_interval(values)
-    low, high = (np.clip(end, measured.low, measured.high) for end in (interval.low, interval.high))
-    within = Interval(low=float(low), high=float(high), level=interval.level, method=interval.method)
+    low, high = (None if end is None else _inside(end, measured) for end in (interval.low, interval.high))
+    within = Interval(low=low, high=high, level=interval.level, method=interval.method)
     return Estimate(value=float(values.mean()), interval=within, n=int(readings.sum()))
+
+
+def _inside(value: float, measured: Quantity) -> float:
+    """Move a value into the range of its quantity; an end that is None is open."""
+    value = value if measured.low is None else max(value, measured.low)
+    return value if measured.high is None else min(value, measured.high)
 
 
 def _slope(doublings: Floats, values: Floats, *, level: float) -> dict[str, Scalar]:
