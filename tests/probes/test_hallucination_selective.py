@@ -165,6 +165,14 @@ def test_a_signal_that_cannot_be_calibrated_is_named():
     assert found.note == "always sure: too few answers of both kinds to calibrate it."
 
 
+def test_a_signal_that_only_some_answers_have_says_so():
+    answered = asked(Calibrated(), CITY, n=200)
+    some = dict(list(signals.sequence_probability(answered).items())[:120])
+    found = score(answered, {"some": some}, ORIGIN)
+    assert found.note == "some: known for 120 of 200 answers, the others count as average."
+    assert risk_against_coverage(answered, {"some": some}, ORIGIN).parameters["n.some"] == 120
+
+
 # Calibration across halves.
 
 

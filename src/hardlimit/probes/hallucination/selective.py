@@ -136,6 +136,10 @@ def score(
         if calibrated is None:
             notes.append(f"{name}: too few answers of both kinds to calibrate it.")
         else:
+            given = answers_given(answered)
+            known = sum(item.case.id in confidence for item in given)
+            if known < len(given):
+                notes.append(f"{name}: known for {known} of {len(given)} answers, the others count as average.")
             policies[f"abstain below t ({name})"] = calibrated
     points = []
     for t in thresholds:
@@ -249,7 +253,8 @@ def risk_against_coverage(
         origin: where the answers come from.
 
     Returns:
-        `hallucination.risk_coverage`; parameters `aurc.SIGNAL` and, where both grades occur, `auroc.SIGNAL`.
+        `hallucination.risk_coverage`; parameters `aurc.SIGNAL`, `n.SIGNAL` (answers with the signal; areas over other
+        answers are not to be compared) and, where both grades occur, `auroc.SIGNAL`.
     """
     points, parameters, main = [], dict[str, Scalar](), None
     for name, confidence in signals.items():
@@ -259,6 +264,7 @@ def risk_against_coverage(
         curve = risk_coverage(values, right, rng=np.random.default_rng([origin.seed, zlib.crc32(name.encode())]))
         main = main or curve.aurc
         parameters[f"aurc.{name}"] = curve.aurc.value
+        parameters[f"n.{name}"] = len(values)
         points += [
             Point(at={"signal": name, "coverage": point.coverage}, estimate=point.risk) for point in curve.points
         ]
