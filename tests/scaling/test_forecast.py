@@ -135,6 +135,14 @@ def test_forecasts_reach_further_with_distance_and_stay_shares():
     assert forecast(curves, factor=10.0) == far
 
 
+def test_a_share_never_falls_below_none():
+    points = tuple(
+        ScalePoint(scale=float(x), value=p, n=20) for x, p in zip(SCALES[:5], (0.1, 0.0, 0.05, 0.1, 0.0), strict=True)
+    )
+    (made,) = forecast([Curve(task="hard", metric="acc", points=points)])
+    assert 0.0 == made.interval.low <= made.median <= made.interval.high < 0.6
+
+
 def test_an_item_never_missed_is_no_infinity():
     points = tuple(
         ScalePoint(scale=float(x), value=p, n=100) for x, p in zip(SCALES[:5], (0.7, 0.9, 0.97, 1.0, 1.0), strict=True)

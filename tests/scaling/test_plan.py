@@ -3,6 +3,8 @@ import pytest
 
 from hardlimit.core import Verdict
 from hardlimit.scaling import Curve, Rule, ScalePoint, verdict, what_would_decide
+from hardlimit.scaling.noise import bundle_of
+from hardlimit.scaling.plan import _designs
 
 X = np.geomspace(1e8, 1e10, 6)
 
@@ -47,6 +49,15 @@ def test_more_items_are_offered_for_counted_tasks():
     assert plan.steps[0].items is not None and plan.steps[0].verdict is Verdict.CANNOT_PROGRESS
     assert plan.says == f"To decide, use {plan.steps[0].items} items per scale: expected verdict CANNOT_PROGRESS."
     assert len(plan.steps) <= 3
+
+
+def test_a_design_is_about_the_factor_beyond_its_own_largest_scale():
+    curve = noisy((X / X[0]) ** -0.2, 0.0, 0)
+    bundle, best = bundle_of([curve])
+    for design in _designs(curve, bundle, best):
+        assert design.below.min() == pytest.approx(0.0) and design.weight.size == X.size + len(design.factors)
+        scales = X[-1] * max(design.factors, default=1.0) * np.exp(-design.below)
+        assert np.exp(design.log_y) == pytest.approx((scales / X[0]) ** -0.2, rel=1e-3)
 
 
 def test_where_nothing_decides_it_is_said():

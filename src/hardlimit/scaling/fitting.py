@@ -150,7 +150,6 @@ def solve(
     cost, push, matrix = objective.pieces(theta)
     cost = np.where(np.isfinite(cost), cost, np.inf)
     damping = np.full(len(theta), 1e-2)
-    calm = np.zeros(len(theta), dtype=int)
     active = np.flatnonzero(np.isfinite(cost))
     for _ in range(rounds):
         if active.size == 0:
@@ -166,13 +165,12 @@ def solve(
         new_cost, new_push, new_matrix = objective.rows(active).pieces(trial)
         better = new_cost < cost[active]
         gain = cost[active] - new_cost
-        small = (np.abs(gain) <= 1e-12 * (cost[active] + 1e-300)) | (np.abs(step).max(axis=1) < 1e-10)
+        small = (np.abs(gain) <= 1e-10 * (cost[active] + 1e-300)) | (np.abs(step).max(axis=1) < 1e-9)
         rows, kept = active[better], np.flatnonzero(better)
         theta[rows], cost[rows] = trial[kept], new_cost[kept]
         push[rows], matrix[rows] = new_push[kept], new_matrix[kept]
         damping[active] = np.where(better, np.maximum(damping[active] * 0.2, 1e-9), damping[active] * 6)
-        calm[active] = np.where(small, calm[active] + 1, 0)
-        active = active[(calm[active] < 2) & (damping[active] < 1e12)]
+        active = active[~small & (damping[active] < 1e12)]
     return theta, cost
 
 

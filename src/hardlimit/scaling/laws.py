@@ -44,7 +44,10 @@ class Law:
 
 
 def _stack(*columns: Floats) -> Floats:
-    return np.stack(np.broadcast_arrays(*columns), axis=-1)
+    gradient = np.empty((*np.broadcast_shapes(*(column.shape for column in columns)), len(columns)))
+    for place, column in enumerate(columns):
+        gradient[..., place] = column
+    return gradient
 
 
 def _line(log_u: Floats, target: Floats) -> tuple[float, float]:
