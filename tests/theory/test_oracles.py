@@ -222,6 +222,17 @@ def test_abel_bound_holds():
         products = rng.normal(size=16) + 1j * rng.normal(size=16)
         turns = np.exp(1j * distance * c.frequencies(32, 1e4))
         assert abs(np.sum(products * turns)) <= c.abel_bound(distance, products, 1e4) + 1e-9
+        # Products that are all alike have no differences but the last one, to nothing.
+        assert abs(np.sum(turns)) <= c.abel_bound(distance, np.ones(16), 1e4) + 1e-9
+
+
+def test_spread_is_that_of_opposite_keys():
+    rng = np.random.default_rng(0)
+    query, key = rng.normal(size=(2, 64))
+    key *= np.linalg.norm(query) / np.linalg.norm(key)
+    scores = [query @ k / 8 for k in (key, query, -query)]
+    norm = float(np.linalg.norm(query))
+    assert np.ptp(scores) == pytest.approx(c.spread_allowed(norm, norm, 64))
 
 
 def test_self_similarity_is_a_rotated_inner_product():
