@@ -10,6 +10,7 @@ from hardlimit.stats.calibration import (
     reliability,
     risk_coverage,
 )
+from hardlimit.stats.conformal import conformal_threshold, selective_threshold
 from hardlimit.stats.intervals import (
     bootstrap_mean,
     clopper_pearson,
@@ -48,6 +49,7 @@ __all__ = [
     "compare_clustered",
     "compare_paired",
     "confidence_sequence",
+    "conformal_threshold",
     "estimate",
     "expected_calibration_error",
     "holm",
@@ -61,6 +63,7 @@ __all__ = [
     "paired_difference_interval",
     "reliability",
     "risk_coverage",
+    "selective_threshold",
     "sign_flip_p",
     "wilson",
 ]

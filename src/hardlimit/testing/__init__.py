@@ -2,7 +2,8 @@
 
 from hardlimit.testing.claims import check_claim
 from hardlimit.testing.contract import HOSTILE, ContractError
+from hardlimit.testing.mitigations import check_mitigation
 from hardlimit.testing.models import check_model
 from hardlimit.testing.probes import check_probe
 
-__all__ = ["HOSTILE", "ContractError", "check_claim", "check_model", "check_probe"]
+__all__ = ["HOSTILE", "ContractError", "check_claim", "check_mitigation", "check_model", "check_probe"]

@@ -25,7 +25,7 @@ NEEDLES = (8, 1)
 """Needles per haystack: many where the model can tell them apart, else one, as in the published protocols."""
 
 ENOUGH = 0.6
-LEAST_BASE = 0.3
+LEAST_BASE = 0.5
 READ_AT = tuple(2**power for power in range(8, 18))
 HAYSTACKS_READ = 4
 NEEDLES_READ = 2

@@ -37,6 +37,16 @@ def stated(sort: str, question: str, fact: Fact) -> str:
     return f"{told[0].upper()}{told[1:]} {question}"
 
 
+def statements(family: Family) -> tuple[str, ...]:
+    """State every fact of a family in one sentence: a library in which each can be looked up.
+
+    >>> statements("capital")[0]
+    'The capital of ... is ...'
+    """
+    told = (_STATED[family].format(x=f.subject, answer=f.answers[0], number=f.number) for f in facts(family))
+    return tuple(f"{text[0].upper()}{text[1:]}" for text in told)
+
+
 def hidden(subject: str, rng: np.random.Generator) -> Question:
     """Ask for a code of six letters that nothing in the prompt reveals: no model can know it."""
     code = "".join("BCDFGHJKLMNPQRSTVWXZ"[int(index)] for index in rng.integers(20, size=6))

@@ -1,0 +1,24 @@
+"""Mitigations: what moves a limit, as models around models; each counts its calls and tokens."""
+
+from hardlimit.mitigations.abstaining import Abstain, Signal
+from hardlimit.mitigations.oracle import BoundedOracle, Library, Oracle
+from hardlimit.mitigations.policy import Dialogue, Mitigated, Policy, mitigate
+from hardlimit.mitigations.programs import Programs
+from hardlimit.mitigations.sampling import BestOf, Vote
+from hardlimit.mitigations.scratchpad import Scratchpad
+
+__all__ = [
+    "Abstain",
+    "BestOf",
+    "BoundedOracle",
+    "Dialogue",
+    "Library",
+    "Mitigated",
+    "Oracle",
+    "Policy",
+    "Programs",
+    "Scratchpad",
+    "Signal",
+    "Vote",
+    "mitigate",
+]
