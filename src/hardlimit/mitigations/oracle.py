@@ -1,6 +1,7 @@
 """Bounded-oracle retrieval: a library that may be consulted a few times, when the model is not sure by itself."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,8 +13,11 @@ from hardlimit.mitigations.abstaining import Signal, confident
 from hardlimit.mitigations.asking import abstention, question_of, reworded, said
 from hardlimit.mitigations.policy import Dialogue
 from hardlimit.probes.grading import fold
+from hardlimit.probes.reasoning.answering import final
 
 ONLY = "Answer from the text alone. If it does not hold the answer, say: I don't know.\n\n{text}\n\n{question}"
+
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 
 
 class Oracle(Protocol):
@@ -109,12 +113,28 @@ class BoundedOracle:
             asked = reworded(request, ONLY.format(text="\n".join(texts), question=question_of(request)))
             (read,) = yield [msgspec.structs.replace(asked, logprobs=False)]
             assert isinstance(read, Generated)
-            if read.finish == "error" or answers(read, texts):
+            if read.finish == "error" or answers(read, question_of(request), texts):
                 return read
         return abstention()
 
 
-def answers(reply: Generated, texts: Sequence[str]) -> bool:
-    """Whether a reply gives an answer that stands in the texts that were looked up."""
-    answer = said(reply)
-    return answer is not None and any(answer in fold(text) for text in texts)
+def answers(reply: Generated, question: str, texts: Sequence[str]) -> bool:
+    """Whether a reply says something that the question does not, and every name and number in it stands in the texts.
+
+    >>> told = ["The capital of Fiji is Suva."]
+    >>> def holds(text):
+    ...     return answers(Generated(text=text, finish="stop"), "What is the capital of Fiji?", told)
+    >>> holds("Suva"), holds("The capital city of Fiji is Suva."), holds("It is Nadi."), holds("Fiji")
+    (True, True, False, False)
+    """
+    if said(reply) is None:
+        return False
+    part = final(reply.text, finish=reply.finish, thinks=False).text.splitlines()[0]
+    known, asked = _words(" ".join(texts)), _words(question)
+    fresh = [(place, word) for place, word in enumerate(_WORD.findall(part)) if fold(word) not in asked]
+    names = [word for place, word in fresh if place > 0 and not word[0].islower()]
+    return any(fold(word) in known for _, word in fresh) and all(fold(word) in known for word in names)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(fold(word) for word in _WORD.findall(text))

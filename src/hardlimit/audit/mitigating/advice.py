@@ -1,0 +1,111 @@
+"""The table that an audit ends with: for each limit and resource the verdict, its evidence, and what to do."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+from hardlimit.audit.document import Advice, LimitReport, Mitigation
+from hardlimit.core import Resource, ResourceVerdict, Verdict
+
+Evidence = Literal["theory", "measured", "both", "none"]
+
+_DO: Final[dict[Verdict, str]] = {
+    Verdict.HELPS: "Buy more: the next step of {resource} still pays.",
+    Verdict.SATURATES: "Stop buying: more {resource} has paid, and the next step pays too little.",
+    Verdict.CANNOT_PROGRESS: "Do not buy {resource} for this.",
+    Verdict.HURTS: "Use less: more {resource} makes it worse.",
+}
+
+_CHEAPEST: Final[dict[Resource, str]] = {
+    Resource.PARAMETERS: "results of three or more sizes of its family, each over twice the last "
+    "(`hardlimit audit … --scaling RESULTS`)",
+    Resource.DATA: "more questions of the rare decades, or a checkpoint trained on ten times the data",
+    Resource.CONTEXT: "the same search with more time (`--limits context --budget 30m`)",
+    Resource.RETRIEVAL: "the retrieval probe alone with more time (`--limits retrieval --budget 30m`)",
+    Resource.DOCUMENTS: "the curve of accuracy by passages with more questions (`--limits retrieval --budget 30m`)",
+    Resource.RETRIEVER: "recall on your own documents (`--corpus … --questions …`)",
+    Resource.INFERENCE_STEPS: "the same problems with more time (`--limits reasoning --budget 30m`)",
+    Resource.SAMPLES: "a larger labelled sample (`--limits reasoning --budget 30m`)",
+    Resource.VERIFIER: "200 labelled answers judged by the verifier in question",
+    Resource.ABSTENTION: "more labelled answers (`--limits hallucination --budget 30m`)",
+    Resource.RESOLUTION: "the same drawings at twice the resolution",
+    Resource.MARGIN: "a model whose attention can be read (`local:` or `embedded`)",
+}
+_ELSE: Final = "the same probe with more time"
+
+
+def advice(limits: Sequence[LimitReport]) -> tuple[Advice, ...]:
+    """Draw the conclusion of every verdict, and name the best measured mitigation of its limit.
+
+    An undecided verdict names the cheapest measurement that would decide it.
+    """
+    return tuple(
+        Advice(
+            limit=limit.limit,
+            resource=Resource(verdict.resource),
+            verdict=verdict.verdict,
+            evidence=_evidence(verdict),
+            mitigation=_best_in_words(limit),
+            says=_says(verdict),
+        )
+        for limit in limits
+        if limit.applies
+        for verdict in limit.verdicts
+    )
+
+
+def best(mitigations: Sequence[Mitigation]) -> Mitigation | None:
+    """The mitigation that helps most, by the gain that it surely has; None where none surely helps.
+
+    One that helps in one respect and hurts in another, as declining everything does, comes after all that do not hurt.
+    """
+    hurting = {each.name for each in mitigations if each.verdict is Verdict.HURTS}
+    helping = [each for each in mitigations if each.verdict is Verdict.HELPS]
+    return max(helping, key=lambda each: (each.name not in hurting, sure_gain(each)), default=None)
+
+
+def sure_gain(mitigation: Mitigation) -> float:
+    """The end of its interval that promises least, in the direction that is wanted."""
+    interval = mitigation.difference.interval
+    end = interval.low if mitigation.better == "higher" else interval.high
+    if end is None:
+        return 0.0
+    return end if mitigation.better == "higher" else -end
+
+
+def _best_in_words(limit: LimitReport) -> str:
+    if not limit.mitigations:
+        return "No mitigation was measured for this limit."
+    found = best(limit.mitigations)
+    if found is None:
+        return f"None of the {len(list(_names(limit.mitigations)))} mitigations that were measured surely helps."
+    before, after = found.tokens
+    costs = [each for each in limit.mitigations if each.name == found.name and each.verdict is Verdict.HURTS]
+    price = "".join(f", at the price of {_points(each)}" for each in costs)
+    return (
+        f"{found.name}: {_points(found)}{price}, for {after:,.0f} tokens a question instead of {before:,.0f} "
+        f"(n = {found.difference.n})."
+    )
+
+
+def _points(mitigation: Mitigation) -> str:
+    """Write a change with its interval, in points."""
+    interval, value = mitigation.difference.interval, 100 * mitigation.difference.value
+    low = -100.0 if interval.low is None else 100 * interval.low
+    high = 100.0 if interval.high is None else 100 * interval.high
+    return f"{value:+.0f} points of {mitigation.outcome} ({low:+.0f} to {high:+.0f})".replace("-", "−")
+
+
+def _names(mitigations: Sequence[Mitigation]) -> Iterator[str]:
+    yield from dict.fromkeys(each.name for each in mitigations)
+
+
+def _evidence(verdict: ResourceVerdict) -> Evidence:
+    if verdict.verdict is Verdict.UNDETERMINED:
+        return "none"
+    return "both" if verdict.basis == "both" else "theory" if verdict.basis == "theory" else "measured"
+
+
+def _says(verdict: ResourceVerdict) -> str:
+    if verdict.verdict is Verdict.UNDETERMINED:
+        return f"Not decided. Cheapest to decide it: {_CHEAPEST.get(Resource(verdict.resource), _ELSE)}."
+    return _DO[verdict.verdict].format(resource=verdict.resource)

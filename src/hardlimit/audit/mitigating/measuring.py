@@ -1,0 +1,146 @@
+"""A mitigation beside the model alone: the same cases, a paired test, and what it costs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from hardlimit.audit.desk import Desk
+from hardlimit.audit.document import Mitigation
+from hardlimit.audit.judging import judge
+from hardlimit.core import ARTEFACTS, Answered, Case, Estimate, Grade, Interval
+from hardlimit.mitigations import Policy
+from hardlimit.models import Studies
+from hardlimit.probes import Probe
+from hardlimit.stats import compare_paired, estimate, holm
+
+MARGIN = 0.05
+"""Least change of a share that counts as one."""
+
+FEWEST = 10
+"""Below as many cases nothing is said."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is counted about an answer."""
+
+    name: str
+    better: Literal["higher", "lower"]
+    counts: Callable[[Answered], bool]
+
+
+RIGHT: Final = Outcome("right answers", "higher", lambda item: item.grade is Grade.RIGHT)
+WRONG: Final = Outcome(
+    "wrong or unusable answers", "lower", lambda item: item.grade is Grade.WRONG or item.grade in ARTEFACTS
+)
+ANSWERED: Final = Outcome("answered questions", "higher", lambda item: item.grade in (Grade.RIGHT, Grade.WRONG))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A policy to try, and what is counted on its answers.
+
+    Args:
+        name: in words.
+        policy: what is put around the model.
+        outcomes: what is counted, the one it is meant for first.
+        rewords: whether the model is asked other words than the case's; a toy knows only the cases it was shown.
+    """
+
+    name: str
+    policy: Policy
+    outcomes: tuple[Outcome, ...] = (RIGHT,)
+    rewords: bool = True
+
+
+def measured(desk: Desk, probe: Probe, cases: Sequence[Case], trials: Sequence[Trial]) -> tuple[Mitigation, ...]:
+    """Ask cases without and with each policy, as far as the budget allows, and compare on those that both answered.
+
+    Args:
+        desk: of the model alone; each policy gets an equal share of what it has left when its turn comes.
+        probe: who grades.
+        cases: the same for all.
+        trials: policies, the most important first.
+
+    Returns:
+        One entry per policy and outcome, with p-values adjusted by Holm over all of them; a policy with fewer than ten
+        answered cases has none.
+    """
+    trials = [trial for trial in trials if not (trial.rewords and isinstance(desk.model, Studies))]
+    alone = {item.case.id: item for item in desk.share(1 / (1 + len(trials))).ask(probe, cases, what="without help")}
+    found = []
+    for place, trial in enumerate(trials):
+        share = desk.share(1 / (len(trials) - place))
+        helped = share.through(trial.policy).ask(
+            probe, [case for case in cases if case.id in alone], what=f"with {trial.name}"
+        )
+        if len(helped) >= FEWEST:
+            found += [compared(trial, outcome, alone, helped) for outcome in trial.outcomes]
+    return adjusted(found)
+
+
+def compared(trial: Trial, outcome: Outcome, alone: dict[str, Answered], helped: Sequence[Answered]) -> Mitigation:
+    """Compare the answers with a policy to those without, case by case; the p-value is not adjusted yet."""
+    before = [alone[item.case.id] for item in helped]
+    paired = compare_paired([outcome.counts(item) for item in before], [outcome.counts(item) for item in helped])
+    sign = 1 if outcome.better == "higher" else -1
+    gain = Estimate(
+        value=sign * paired.difference.value, interval=_signed(paired.difference.interval, sign), n=len(helped)
+    )
+    tokens, calls = _per_question(before), _per_question(helped)
+    return Mitigation(
+        name=trial.name,
+        policy=repr(trial.policy),
+        outcome=outcome.name,
+        better=outcome.better,
+        before=_share(outcome, before),
+        after=_share(outcome, helped),
+        difference=paired.difference,
+        p_value=paired.p_value,
+        verdict=judge(gain, margin=MARGIN),
+        tokens=(tokens[0], calls[0]),
+        calls=(tokens[1], calls[1]),
+        says=_says(trial, outcome, before, helped),
+    )
+
+
+def adjusted(found: Sequence[Mitigation]) -> tuple[Mitigation, ...]:
+    """Adjust the p-values of the mitigations of one limit (Holm)."""
+    from msgspec import structs
+
+    if not found:
+        return ()
+    p_values = holm([each.p_value for each in found])
+    return tuple(structs.replace(each, p_value=float(p)) for each, p in zip(found, p_values, strict=True))
+
+
+def _signed(interval: Interval, sign: int) -> Interval:
+    if sign > 0:
+        return interval
+    low = None if interval.high is None else -interval.high
+    high = None if interval.low is None else -interval.low
+    return Interval(low=low, high=high, level=interval.level, method=interval.method)
+
+
+def _share(outcome: Outcome, items: Sequence[Answered]) -> Estimate:
+    artefacts = sum(item.grade in ARTEFACTS for item in items)
+    return estimate(sum(map(outcome.counts, items)), len(items), artefacts)
+
+
+def _per_question(items: Sequence[Answered]) -> tuple[float, float]:
+    """Tokens computed and calls, per question."""
+    usages = [item.reply.usage for item in items]
+    return (
+        sum(usage.computed_tokens for usage in usages) / len(items),
+        sum(usage.calls for usage in usages) / len(items),
+    )
+
+
+def _says(trial: Trial, outcome: Outcome, before: Sequence[Answered], after: Sequence[Answered]) -> str:
+    n = len(after)
+    first, second = sum(map(outcome.counts, before)), sum(map(outcome.counts, after))
+    declined = sum(item.grade is Grade.ABSTAINED for item in after)
+    broken = sum(item.grade in ARTEFACTS for item in after)
+    rest = [f"{declined} declined"] * bool(declined) + [f"{broken} unusable"] * bool(broken)
+    aside = f" ({', '.join(rest)} of {n})" if rest else ""
+    return f"With {trial.name}, {second} of {n} are {outcome.name} instead of {first}{aside}."
