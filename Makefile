@@ -31,7 +31,7 @@ bench: $(VENV)/.dev
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 bench-verdict: $(VENV)/.dev
-	@$(BIN)/python bench/verdict.py
+	@$(BIN)/python bench/verdict.py 300
 
 docs: $(VENV)/.dev
 	@$(BIN)/python docs/build_theory.py

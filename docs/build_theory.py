@@ -1,6 +1,7 @@
 """Write the pages about the theory from the statements themselves: `python docs/build_theory.py`.
 
-A test compares the pages in `docs/theory` with what this script would write, so they never lag behind.
+A test compares `docs/theory.md` and the pages in `docs/theory` with what this script would write, so they never lag
+behind.
 """
 
 from collections.abc import Iterable
@@ -8,17 +9,20 @@ from pathlib import Path
 
 from hardlimit.commands.explain import computed
 from hardlimit.core import Resource, Statement, Status, Verdict
+from hardlimit.demos import DEMOS, Demo
 from hardlimit.theory import CLAIMS, ENTRIES
 
-FOLDER = Path(__file__).parent / "theory"
+FOLDER = Path(__file__).parent
+FROM_FRONT = "theory/"
+"""Where the pages of claims lie, as seen from the front page."""
 
 
 def pages() -> dict[str, str]:
-    """Return every page by file name."""
+    """Return every page by its path inside `docs`."""
     statements = [CLAIMS[name] for name in CLAIMS]
-    written = {f"{statement.id}.md": claim_page(statement) for statement in statements}
-    written["README.md"] = overview(statements)
-    written["what-holds.md"] = what_holds(statements)
+    written = {f"theory/{statement.id}.md": claim_page(statement) for statement in statements}
+    written["theory.md"] = overview(statements)
+    written["theory/what-holds.md"] = what_holds(statements)
     return written
 
 
@@ -38,18 +42,19 @@ def claim_page(statement: Statement) -> str:
         section("A number", statement.worked),
         section("Computed", f"`{computed(example)}`"),
         section("Measured by", f"`{statement.probe}`" if statement.probe else ""),
+        section("Demonstrated by", bullets(demo_line(demo) for demo in demos_of(statement))),
         section("Sources", bullets(str(source) for source in statement.sources)),
-        "[All claims](README.md)",
+        "[All claims](../theory.md)",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def overview(statements: list[Statement]) -> str:
-    """Return the ledger and the matrix of resources and claims."""
+    """Return the ledger, the matrix of resources and claims, and the demonstrations."""
     counts = ", ".join(f"{sum(s.status == status for s in statements)} {status}" for status in Status)
     ledger = table(
         ("id", "claim", "status", "limit"),
-        ((link(s), s.name, str(s.status), str(s.limit)) for s in statements),
+        ((link(s, FROM_FRONT), s.name, str(s.status), str(s.limit)) for s in statements),
     )
     kinds = [verdict for verdict in Verdict if verdict is not Verdict.UNDETERMINED]
     matrix = table(
@@ -66,12 +71,17 @@ def overview(statements: list[Statement]) -> str:
                 "# The theory",
                 f"{len(statements)} claims: {counts}. `hardlimit explain ID` shows each in a terminal, "
                 "`hardlimit list claims` all of them. What the paper says beside what holds is on "
-                "[a page of its own](what-holds.md).",
+                f"[a page of its own]({FROM_FRONT}what-holds.md).",
                 "## The ledger",
                 ledger,
                 "## What more of a resource does",
                 "Every cell names the claims that say so; their pages tell under which conditions.",
                 matrix,
+                "## What can be seen in seconds",
+                "`hardlimit demo NAME` runs a demonstration: what would refute it, what came out, a figure, and a "
+                "control in which the limit must not appear. It leaves with 1 if a check fails. `diagonal` and "
+                "`refute` also take predictors of your own.",
+                demonstrations(),
             ]
         )
         + "\n"
@@ -101,7 +111,11 @@ def what_holds(statements: list[Statement]) -> str:
 
 def supporting(statements: Iterable[Statement], resource: Resource, verdict: Verdict) -> list[str]:
     """Return links to the claims that give a resource a verdict."""
-    return [link(s) for s in statements if any(e.resource == resource and e.verdict == verdict for e in s.effects)]
+    return [
+        link(s, FROM_FRONT)
+        for s in statements
+        if any(e.resource == resource and e.verdict == verdict for e in s.effects)
+    ]
 
 
 def effect_line(statement: Statement) -> list[str]:
@@ -109,9 +123,34 @@ def effect_line(statement: Statement) -> list[str]:
     return [f"{e.resource}: {e.verdict}{' — ' + e.when if e.when else ''}" for e in statement.effects]
 
 
-def link(statement: Statement) -> str:
-    """Return a link to the page of a claim."""
-    return f"[{statement.id}]({statement.id}.md)"
+def demonstrations() -> str:
+    """Return a table of the demonstrations."""
+    rows = (
+        (
+            demo.number,
+            f"`{demo.name}`",
+            demo.says,
+            demo.control,
+            ", ".join(link(CLAIMS[name], FROM_FRONT) for name in demo.claims),
+        )
+        for demo in map(DEMOS.__getitem__, DEMOS)
+    )
+    return table(("", "name", "shows", "control", "claims"), rows)
+
+
+def demos_of(statement: Statement) -> list[Demo]:
+    """Return the demonstrations of a claim."""
+    return [DEMOS[name] for name in DEMOS if statement.id in DEMOS[name].claims]
+
+
+def demo_line(demo: Demo) -> str:
+    """Return how to run a demonstration, and what would refute it."""
+    return f"`hardlimit demo {demo.name}` ({demo.number}). Refuted by: {demo.refuted_by} Control: {demo.control}"
+
+
+def link(statement: Statement, folder: str = "") -> str:
+    """Return a link to the page of a claim, from the folder that the pages lie in or from another."""
+    return f"[{statement.id}]({folder}{statement.id}.md)"
 
 
 def section(title: str, text: str) -> str:
@@ -132,10 +171,10 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 def main() -> None:
     """Write the pages, and remove those of claims that no longer exist."""
-    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "theory").mkdir(exist_ok=True)
     written = pages()
-    for stale in FOLDER.glob("*.md"):
-        if stale.name not in written:
+    for stale in (FOLDER / "theory").glob("*.md"):
+        if f"theory/{stale.name}" not in written:
             stale.unlink()
     for name, text in written.items():
         (FOLDER / name).write_text(text, encoding="utf-8")

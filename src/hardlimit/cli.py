@@ -14,7 +14,9 @@ COMMANDS = {
     "bounds": "Tell what an architecture cannot do, before anything is run.",
     "scaling": "Judge results over a family: is more still paying, flat, or at a floor?",
     "explain": "Explain one claim: what is proved, under which hypotheses, and what is not.",
+    "demo": "Make a limit appear in seconds, and see where it does not.",
     "probe": "Run one probe, or show what it asks.",
+    "lab": "Train small models that confront a claim, or list the experiments.",
     "report": "Write the report of an audit again, from what it left on disk.",
     "list": "List claims, probes, models or limits.",
 }

@@ -121,8 +121,8 @@ def test_inspect_logs(tmp_path):
         (
             "r.json",
             {"other": 1},
-            "{path} is JSON, but neither a result of lm-evaluation-harness (a table `results`) nor a log of Inspect "
-            "(an object `eval`).",
+            "{path} is JSON, but neither a result of lm-evaluation-harness (a table `results`), nor a log of Inspect "
+            "(an object `eval`), nor the report of a hardlimit audit.",
         ),
         (
             "r.json",
@@ -152,7 +152,7 @@ def test_inspect_logs(tmp_path):
         (
             "r.csv",
             "model,task,metric,value,scale,better\na,t,acc,0.5,-3,\na,t,acc,0.5,1,up\n",
-            "{path} has 2 malformed lines: line 2: scale is -3; a scale must be > 0; line 3: better is 'up'; it must "
+            "{path} has 2 malformed lines: line 2: scale is -3; an amount must be > 0; line 3: better is 'up'; it must "
             "be higher or lower.",
         ),
         (
@@ -173,11 +173,24 @@ def test_inspect_logs(tmp_path):
             "{path} has no scores (status error); only finished evaluations count.",
         ),
         ("r.json", {"eval": {"task": "t"}}, "{path} is not a log of Inspect: it has no `eval.model`."),
+        ("r.json", "[" * 100_000, "{path} is not JSON that can be read: it is nested too deeply."),
+        (
+            "r.json",
+            '{"results": {"t": {"acc": NaN}}, "model_name": "fam-1b"}',
+            "{path}: t/acc is nan; remove the entry or run that task again.",
+        ),
+        ("r.json", '{"a": NaN', "{path} is not JSON: JSON is malformed: invalid character (byte 6)."),
+        (
+            "r.csv",
+            "model,task,metric,value,n,stderr\na,t,acc,0.5,0,\nb,t,acc,0.5,,-1\n",
+            "{path} has 2 malformed lines: line 2: n is 0; leave it empty where it is not known; line 3: stderr is -1; "
+            "a standard error must be >= 0.",
+        ),
         (
             "r.txt",
             "x",
-            "{path} is of no known form. Known: lm-evaluation-harness JSON, Inspect .eval or JSON logs, or CSV, JSON "
-            "lines and Parquet in long form.",
+            "{path} is of no known form. Known: lm-evaluation-harness JSON, Inspect .eval or JSON logs, folders "
+            "of hardlimit audits (report.json or answers.sqlite), or CSV, JSON lines and Parquet in long form.",
         ),
     ],
 )
@@ -215,8 +228,8 @@ def test_paths(tmp_path):
     with pytest.raises(InsufficientDataError) as none:
         read_results([])
     assert str(none.value) == (
-        "No results were given. Give files or folders: lm-evaluation-harness JSON, Inspect .eval or JSON logs, or CSV, "
-        "JSON lines and Parquet in long form."
+        "No results were given. Give files or folders: lm-evaluation-harness JSON, Inspect .eval or JSON logs, "
+        "folders of hardlimit audits (report.json or answers.sqlite), or CSV, JSON lines and Parquet in long form."
     )
     with pytest.raises(InsufficientDataError) as empty:
         read_results([tmp_path])
@@ -224,3 +237,11 @@ def test_paths(tmp_path):
     with pytest.raises(InvalidValueError) as missing:
         read_results([tmp_path / "no.csv"])
     assert str(missing.value) == f"There is no file or folder {tmp_path / 'no.csv'}."
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_spreadsheets_separate_in_their_own_ways(tmp_path, separator):
+    lines = ["model,task,metric,value", "fam-1b,t,acc,0.5"]
+    path = write(tmp_path / "r.csv", "\n".join(lines).replace(",", separator))
+    (record,) = read_csv(path)
+    assert (record.model, record.value) == ("fam-1b", 0.5)

@@ -67,8 +67,8 @@ def test_the_page_is_alone_and_inert(table, capsys, tmp_path):
     page = pages[0].decode()
     assert "<script" not in page and "http" not in re.sub(r"http-equiv|base64,[^\"]+", "", page)
     assert "<b>\x1b" not in page and "&lt;b&gt;⟨U+001B⟩[31mx" in page
-    assert "default-src &#39;none&#39;; img-src data:" in page
-    assert page.count('<img alt="Small multiples') == 1
+    assert "default-src &#39;none&#39;; script-src &#39;none&#39;; style-src &#39;sha256-" in page
+    assert page.count('<svg class="panel p-') == 4
     assert "HELPS" in page and CAVEAT[:50] in page
 
 
@@ -89,7 +89,35 @@ def test_filters_margins_and_sizes(table, capsys):
         (["--bound", "good"], "--bound needs NAME=VALUE, got 'good'."),
         (["--bound", "good=x"], "--bound needs a number after =, got 'x'."),
         (["--better", "acc=up"], "--better needs METRIC=higher or METRIC=lower, got 'acc=up'."),
-        (["--task", "none"], "The results hold no number at all; give at least one file with results."),
+        (
+            ["--task", "none"],
+            "No result is left by --task and --metric. Tasks: <b>⟨U+001B⟩[31mx, flat, flat2, good. Metrics: acc.",
+        ),
+        (
+            ["--chance", "god=0.25"],
+            "A chance level was given for 'god', which these results do not have. Did you mean 'good'?",
+        ),
+        (["--chance", "good=1"], "What guessing scores must lie in [0, 1), got 1 for 'good'."),
+        (
+            ["--scale", "other=1b"],
+            "A size was given for 'other', which these results do not have. There are fam-0.1b, fam-0.3b, fam-10b, "
+            "fam-1b, fam-30b and others.",
+        ),
+        (
+            ["--size-pattern", "("],
+            "The size pattern '(' is no regular expression: missing ), unterminated subpattern at position 0.",
+        ),
+        (
+            ["--size-pattern", "fam"],
+            "The size pattern 'fam' has no group; put the size into parentheses, as in '-(\\d+)M-'.",
+        ),
+        (["--step", "7"], "Step 7 was asked for, but no result states its training step."),
+        (
+            ["--resource", "data"],
+            "How much data 'fam-0.1b' was trained on is not known (results.csv line 5). Give a column `tokens`, or "
+            "say it with --scale 'fam-0.1b=3e11'.",
+        ),
+        (["--resource", "data", "--tokens-per-step", "-1"], "The tokens of a step must be > 0, got -1."),
         (["--family", "zzz"], "No model's name holds 'zzz'. Families here: fam-*."),
         (["--kappa", "1"], "kappa is the next factor of the resource and must be > 1, got 1."),
         (

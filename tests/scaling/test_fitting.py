@@ -284,3 +284,15 @@ def test_what_is_refused(call, error, message):
     with pytest.raises(error) as raised:
         call(np.random.default_rng(0))
     assert str(raised.value) == message
+
+
+def test_every_replicate_ends_at_its_own_optimum():
+    # Replicates share their first step; a search of its own from the same place must not find anything better.
+    x = np.geomspace(1, 1e3, 8)
+    fit = fit_law("floor", x, 0.4 + 0.6 * (x / 1e3) ** -0.4, rng=np.random.default_rng(0), intervals=False)
+    made = bootstrap_law(fit, x, rng=np.random.default_rng(1), replicates=200, noise=np.full(200, 0.05))
+    drawn = np.log(fit.predict(x)) + 0.05 * np.random.default_rng(1).normal(size=(200, 8))
+    objective = Objective(LAWS["floor"], np.log(x / fit.reference[0]), drawn, np.ones(8))
+    _, best = solve(objective, np.repeat(np.array([list(fit.free.values())]), 200, axis=0))
+    cost, *_ = objective.pieces(made)
+    assert np.all(cost <= best * (1 + 1e-6))

@@ -43,7 +43,7 @@ def test_intervals_cover_on_planted_tables():
 
 
 def test_pythia_held_out():
-    # Real results, every task and metric; the prior was chosen on other families.
+    # Real results, every task and metric; the prior was chosen on made-up families.
     curves = curves_in(read_results(sorted(PYTHIA.glob("*.json")))).curves
     report = holdout(curves, held_out=2)
     assert len(curves) == 172 and len(report.scored) == 344 and report.skipped == 0
@@ -87,15 +87,15 @@ def test_one_cell_is_the_conditional_of_a_gaussian(monkeypatch):
     ahead = float(SCALES[5])
     made = predictive([Curve(task="t", metric="acc", points=points)], [[ahead]])
     walk = np.log(np.append(scales, ahead) / scales[0])
-    joint = 5e-4 * np.minimum.outer(walk, walk) + 1e3
+    joint = 5e-5 * np.minimum.outer(walk, walk) + 1e3
     noise = lambda loss: (1 - loss) / (n * loss) + 1e-4  # noqa: E731
     inverse = np.linalg.inv(joint[:4, :4] + np.diag(noise(losses)))
     centre = joint[4, :4] @ inverse @ np.log(losses)
     assert made.centre[0, 0] == pytest.approx(centre, abs=1e-5)
     variance = joint[4, 4] - joint[4, :4] @ inverse @ joint[:4, 4] + noise(np.exp(centre))
     squares = np.log(losses) @ inverse @ np.log(losses)
-    assert made.freedom[0, 0] == 8 + 3
-    assert made.scale[0, 0] ** 2 == pytest.approx((8 + squares) / 11 * variance, rel=1e-3)
+    assert made.freedom[0, 0] == 4 + 3
+    assert made.scale[0, 0] ** 2 == pytest.approx((4 + squares) / 7 * variance, rel=1e-3)
 
 
 def test_a_baseline_is_what_it_says():

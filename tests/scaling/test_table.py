@@ -239,6 +239,19 @@ def test_chance_and_ceilings():
             "A perplexity must be > 1, got 1 (f line 1).",
         ),
         (
+            lambda: curves_in(family((300.0, 400.0, 500.0, 600.0), metric="acc")),
+            InvalidValueError,
+            "t/acc is known as a share of items, but its values run from 300 to 600, which are neither fractions nor "
+            "percentages. Correct the file, or, if this is another metric, give it a name of its own and say --better "
+            "NAME=higher or lower.",
+        ),
+        (
+            lambda: curves_in(family((0.1, 0.0, 0.3, 0.2), metric="loss")),
+            InsufficientDataError,
+            "No curve can be judged. t/loss: a value of 0 reaches or passes the best possible one (0), and the number "
+            "of items behind it is not known. Give n, or a best value that cannot be reached (--best TASK=…).",
+        ),
+        (
             lambda: ScalePoint(scale=0.0, value=1.0, model="m"),
             InvalidValueError,
             "A scale must be > 0, got 0 for m.",

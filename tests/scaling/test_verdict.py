@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardlimit.core import InvalidValueError, Verdict, dumps, loads
+from hardlimit.core import Estimate, Interval, InvalidValueError, Verdict, dumps, loads
 from hardlimit.scaling import SCENARIOS, Curve, Rule, ScalePoint, ScalingVerdict, operate, planted, verdict
 from hardlimit.scaling.nested import minimise
 from hardlimit.scaling.noise import own_noise
-from hardlimit.scaling.verdict import judge
+from hardlimit.scaling.verdict import by_margins, judge
 
 X = np.geomspace(1e7, 1e10, 8)
 U = X / X.max()
@@ -69,8 +69,8 @@ def test_cells_of_the_published_table():
 def test_pooling_the_noise_decides_more_and_is_not_more_often_wrong():
     rng = np.random.default_rng(6)
     truth = [scenario for scenario in SCENARIOS if scenario.kind == "regular"] * 40
-    bundle = planted(truth, decades=3.0, noise=0.03, rng=rng)
-    made = [operate(truth, bundle, Rule(), decades=3.0, noise=0.03, table=table) for table in (None, 40)]
+    bundle = planted(truth, decades=4.0, noise=0.01, rng=rng)
+    made = [operate(truth, bundle, Rule(), decades=4.0, noise=0.01, table=table) for table in (None, 40)]
     undetermined, false = (
         [np.mean([getattr(c, k) for c in cells]) for cells in made] for k in ("undetermined", "false")
     )
@@ -169,3 +169,19 @@ def test_impossible_rules(fields, message):
     with pytest.raises(InvalidValueError) as raised:
         Rule(**fields)
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(("so_far", "gain", "expected"), [
+    ((0.2, 0.4), (0.11, 0.3), Verdict.HELPS),
+    ((0.2, 0.4), (0.05, 0.3), Verdict.UNDETERMINED),
+    ((0.2, 0.4), (0.01, 0.09), Verdict.SATURATES),
+    ((0.05, 0.4), (0.01, 0.09), Verdict.UNDETERMINED),
+    ((-0.09, 0.09), (0.2, 0.3), Verdict.CANNOT_PROGRESS),
+    ((-0.4, -0.11), (-0.3, 0.3), Verdict.HURTS),
+])  # fmt: skip
+def test_the_rule_on_two_intervals(so_far, gain, expected):
+    first, second = (
+        Estimate(value=low, interval=Interval(low=low, high=high, level=0.9, method="m"), n=8)
+        for low, high in (so_far, gain)
+    )
+    assert by_margins(first, second, Rule()) is expected

@@ -424,3 +424,16 @@ def test_information_never_falls_with_passages():
     for _ in range(50):
         bits = q.information_by_passages(rng.dirichlet(np.ones(16)).reshape(2, 2, 2, 2))
         assert bits[0] == pytest.approx(0, abs=1e-12) and np.all(np.diff(bits) >= -1e-12)
+
+
+@pytest.mark.parametrize(("error", "recovery"), [(0.01, 0.1), (0.2, 0.05), (0.3, 0.0), (0.0, 0.0)])
+def test_a_chain_ends_at_the_level_it_names(error, recovery):
+    shape = r.chain_success_by_steps([0, 5000], error, recovery=recovery)
+    assert shape.points[0] == (0.0, 1.0)
+    assert shape.points[1][1] == pytest.approx(shape.parameters["level"], abs=1e-12)
+
+
+@pytest.mark.parametrize(("votes", "runner_up", "withstood"), [(3, 3, 0), (4, 3, 0), (5, 3, 0), (6, 3, 1), (8, 2, 2)])
+def test_a_certificate_promises_what_its_lead_allows(votes, runner_up, withstood):
+    claim = q.certificate(votes, runner_up)
+    assert claim.value == withstood and (claim.vacuous is not None) == (withstood == 0)

@@ -231,6 +231,13 @@ def test_bound_is_on_the_loose_side_and_close(name, data):
         assert bound.value >= float(cut) * (1 - 1e-9) - 3e-7
 
 
+@given(st.floats(0.01, 0.99), st.integers(1, 5))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_answers_at_the_threshold_are_worth_nothing_and_not_less(threshold, questions):
+    # Gain and penalty cancel here: summed as they stand, they can come out at −10⁻¹⁶, below what abstaining gives.
+    assert score_ceiling([threshold] * questions, threshold).value >= 0
+
+
 def test_sums_that_cancel_are_rounded_down():
     terms = (0.1, 0.2, -0.3)
     assert sum_below(*terms) < 0 < math.fsum(terms) or math.fsum(terms) <= 0

@@ -26,6 +26,7 @@ from hardlimit.core import (
     See,
     Usage,
 )
+from hardlimit.mitigations import Policy, mitigate
 from hardlimit.models import Attends, Generates, Model, Scores, Sees, Studies, require
 from hardlimit.probes import Probe
 from hardlimit.store import Store, answer_key, failure_of, reply_key
@@ -102,6 +103,14 @@ class Desk:
         """Make a desk for the same run with a part of what is left to spend; see `Meter.share`."""
         desk = copy.copy(self)
         desk._meter = self._meter.share(part)
+        return desk
+
+    def through(self, policy: Policy) -> Self:
+        """Make a desk for the same run whose model answers through a policy; it needs a model that writes."""
+        desk = copy.copy(self)
+        desk._model = mitigate(require(self._model, Generates), policy)
+        desk._store.introduce(desk._model.card)
+        desk._name, desk._fingerprint = desk._model.card.name, desk._model.card.fingerprint
         return desk
 
     def ask(self, probe: Probe, cases: Sequence[Case], *, what: str) -> list[Answered]:

@@ -1,7 +1,23 @@
 """What an audit leaves: one value from which every report is drawn."""
 
-from hardlimit.core import Answered, Claim, Finding, Limit, Measurement, ResourceVerdict, Source, Usage, Value
+from typing import Literal
+
+from hardlimit.core import (
+    Answered,
+    Claim,
+    Estimate,
+    Finding,
+    Limit,
+    Measurement,
+    Resource,
+    ResourceVerdict,
+    Source,
+    Usage,
+    Value,
+    Verdict,
+)
 from hardlimit.models import ModelCard
+from hardlimit.scaling import ScalingReport
 from hardlimit.theory.bounds import BoundRow
 
 
@@ -31,6 +47,58 @@ class Published(Value, frozen=True):
     caution: str
 
 
+class Mitigation(Value, frozen=True):
+    """One mitigation, measured on the same cases as the model without it.
+
+    Args:
+        name: what it is, in words, such as `bounded-oracle retrieval, at most 1 text`.
+        policy: what was put around the model, so that it can be made again.
+        outcome: what is counted, such as `right answers`.
+        better: whether more or fewer of it are wanted.
+        before: share of the cases without it.
+        after: share with it.
+        difference: after − before, paired, with its interval.
+        p_value: two-sided, adjusted over the mitigations of this limit (Holm).
+        verdict: HELPS, HURTS, CANNOT_PROGRESS where the change is surely small, else UNDETERMINED.
+        tokens: computed per question, before and after.
+        calls: per question, before and after.
+        says: one sentence for a reader, with the reason where it does not help.
+    """
+
+    name: str
+    policy: str
+    outcome: str
+    better: Literal["higher", "lower"]
+    before: Estimate
+    after: Estimate
+    difference: Estimate
+    p_value: float
+    verdict: Verdict
+    tokens: tuple[float, float]
+    calls: tuple[float, float]
+    says: str
+
+
+class Advice(Value, frozen=True):
+    """What to do about one limit with one resource: a row of the table that an audit ends with.
+
+    Args:
+        limit: which one.
+        resource: what there would be more of.
+        verdict: what more of it does.
+        evidence: what that rests on: `theory`, `measured`, `both` or `none`.
+        mitigation: the best measured mitigation of this limit with its gain and cost, or why there is none.
+        says: one sentence of advice.
+    """
+
+    limit: Limit
+    resource: Resource
+    verdict: Verdict
+    evidence: Literal["theory", "measured", "both", "none"]
+    mitigation: str
+    says: str
+
+
 class LimitReport(Value, frozen=True):
     """One limit of one model.
 
@@ -48,6 +116,7 @@ class LimitReport(Value, frozen=True):
         exhibits: a worked item or two.
         published: tables of others to compare with.
         undecided: what the budget did not allow to decide.
+        mitigations: what was put around the model, measured on the same cases with and without it.
     """
 
     limit: Limit
@@ -63,6 +132,7 @@ class LimitReport(Value, frozen=True):
     exhibits: tuple[Exhibit, ...] = ()
     published: tuple[Published, ...] = ()
     undecided: tuple[str, ...] = ()
+    mitigations: tuple[Mitigation, ...] = ()
 
 
 class AuditReport(Value, frozen=True):
@@ -78,6 +148,8 @@ class AuditReport(Value, frozen=True):
         method: notes on how it was measured, one paragraph each.
         bounds: what the architecture cannot do, before anything is run; empty where its sizes are not known.
         packages: versions of the packages that the numbers depend on.
+        advice: one row per limit and resource: what more of it does, on what evidence, and what to do instead.
+        scaling: what results over a family of models say about more of its resource, where such were given.
     """
 
     model: ModelCard
@@ -89,3 +161,5 @@ class AuditReport(Value, frozen=True):
     method: tuple[str, ...]
     packages: dict[str, str]
     bounds: tuple[BoundRow, ...] = ()
+    advice: tuple[Advice, ...] = ()
+    scaling: ScalingReport | None = None

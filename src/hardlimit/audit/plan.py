@@ -3,30 +3,48 @@
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
+from msgspec import structs
+
 from hardlimit import __version__
-from hardlimit.audit import context, hallucination
+from hardlimit.audit import context, hallucination, multimodal, reasoning, retrieval
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import AuditReport, LimitReport
+from hardlimit.audit.mitigating import MITIGATIONS, advice
 from hardlimit.core import Catalog, InvalidValueError, Limit, Progress, Value
-from hardlimit.models import Model, ModelCard
+from hardlimit.models import Model, ModelCard, Sees
+from hardlimit.probes.retrieval import Collection
 from hardlimit.store import Store
 from hardlimit.theory.architecture import Architecture
 from hardlimit.theory.bounds import BoundRow, architecture_bounds
 
-Study = Callable[[Desk, int], LimitReport]
+Study = Callable[..., LimitReport]
+"""Called with a desk and a seed; that of retrieval also with `collection`, where the plan has one, and that of
+multimodal with `instead_of`, where the desk asks a model with eyes in place of the audited one."""
 
 STUDIES: Catalog[Study] = Catalog(
     "limit",
     {
         Limit.HALLUCINATION.value: hallucination.study,
         Limit.CONTEXT.value: context.study,
+        Limit.REASONING.value: reasoning.study,
+        Limit.RETRIEVAL.value: retrieval.study,
+        Limit.MULTIMODAL.value: multimodal.study,
     },
 )
 """What is done about each limit, in the order of the paper."""
 
-SPANS = {Limit.HALLUCINATION.value: 0.45, Limit.CONTEXT.value: 0.55}
+SPANS = {
+    Limit.HALLUCINATION.value: 0.45,
+    Limit.CONTEXT.value: 0.55,
+    Limit.REASONING.value: 0.6,
+    Limit.RETRIEVAL.value: 0.45,
+    Limit.MULTIMODAL.value: 0.25,
+}
 """Part of the budget that each limit gets; long prompts cost more than short questions."""
+
+MITIGATED = 0.25
+"""Part of a limit's budget that is kept for what helps instead; what its study leaves over is added."""
 
 METHOD = (
     "Every question is generated from the seed and graded by a program; no other model judges. Malformed, truncated, "
@@ -45,6 +63,8 @@ class Plan(Value, frozen=True):
         limits: which limits, in any order; each once.
         budget: what may be spent on all of them together.
         seed: every case follows from it, >= 0.
+        mitigate: whether what helps instead is measured too, with a quarter of each limit's budget.
+        collection: the user's own documents and questions, which the study of retrieval then takes beside its own.
 
     >>> Plan(limits=("context",)).limits
     ('context',)
@@ -57,6 +77,8 @@ class Plan(Value, frozen=True):
     limits: tuple[str, ...] = tuple(STUDIES)
     budget: Budget = Budget(seconds=600.0)
     seed: int = 0
+    collection: Collection | None = None
+    mitigate: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,9 +88,14 @@ class Plan(Value, frozen=True):
             raise InvalidValueError(f"Plan.limits must name one or more limits once each, got {self.limits}.")
         if self.seed < 0:
             raise InvalidValueError(f"Plan.seed must be >= 0, got {self.seed}.")
+        if self.collection is not None and Limit.RETRIEVAL.value not in self.limits:
+            raise InvalidValueError(
+                "A corpus of one's own is read by the study of retrieval alone, but the limits are "
+                f"{', '.join(self.limits)}. Add retrieval, or leave the corpus out."
+            )
 
 
-def audit(model: Model, plan: Plan, store: Store, progress: Progress) -> AuditReport:
+def audit(model: Model, plan: Plan, store: Store, progress: Progress, *, eyes: Model | None = None) -> AuditReport:
     """Audit a model: each limit in turn, in the order of the paper, each within its part of the budget.
 
     Args:
@@ -77,6 +104,7 @@ def audit(model: Model, plan: Plan, store: Store, progress: Progress) -> AuditRe
         store: where every answer is durable before it counts; with the answers of an interrupted run in it, the audit
             goes on where that run stopped, and the report is the same.
         progress: who is told.
+        eyes: a model with eyes that is asked about pictures where the audited one takes text alone; the report says so.
 
     Returns:
         The report. It depends on the answers, the plan and the versions alone.
@@ -87,7 +115,16 @@ def audit(model: Model, plan: Plan, store: Store, progress: Progress) -> AuditRe
     limits = []
     for place, name in enumerate(chosen):
         left = sum(SPANS.get(other, 1.0) for other in chosen[place:])
-        report = STUDIES[name](desk.share(SPANS.get(name, 1.0) / left), plan.seed)
+        own: dict[str, object] = {}
+        if name == Limit.RETRIEVAL.value and plan.collection is not None:
+            own["collection"] = plan.collection
+        share = desk.share(SPANS.get(name, 1.0) / left)
+        if name == Limit.MULTIMODAL.value and eyes is not None and not isinstance(model, Sees):
+            share, own["instead_of"] = Desk(eyes, store, share.meter, progress), model
+        helped = plan.mitigate and name in MITIGATIONS
+        report = STUDIES[name](share.share(1 - MITIGATED) if helped else share, plan.seed, **own)
+        if helped and report.applies:
+            report = structs.replace(report, mitigations=MITIGATIONS[name](share, plan.seed))
         progress.settled(name, report.headline)
         limits.append(report)
     return AuditReport(
@@ -99,6 +136,7 @@ def audit(model: Model, plan: Plan, store: Store, progress: Progress) -> AuditRe
         version=__version__,
         method=METHOD,
         bounds=_bounds(model.card),
+        advice=advice(limits),
         packages=_versions(("numpy", "scipy", "wordfreq", "torch", "transformers")),
     )
 

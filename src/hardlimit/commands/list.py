@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-Kind = Literal["claims", "probes", "models", "limits"]
+Kind = Literal["claims", "demos", "probes", "models", "limits"]
 
 
 def list_command(
@@ -12,7 +12,7 @@ def list_command(
     *,
     json: Annotated[bool, Parameter(negative="", help="Print JSON.")] = False,
 ) -> int:
-    """List claims, probes, models or limits, one line each.
+    """List claims, demonstrations, probes, models or limits, one line each.
 
     Args:
         kind: what to list.
@@ -22,6 +22,10 @@ def list_command(
         from hardlimit.commands.claims import list_claims
 
         return list_claims(json=json)
+    if kind == "demos":
+        from hardlimit.commands.demo import list_demos
+
+        return list_demos(json=json)
     rows = {"probes": _probes, "models": _models, "limits": _limits}[kind]()
     if json:
         from msgspec.json import encode

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from hardlimit.scaling import Question, Reading
+    from collections.abc import Iterable
+
+    from hardlimit.scaling import Question, Reading, Record, Rule
 
 
 @Parameter(name="*")
@@ -22,7 +24,9 @@ class ReadOptions:
         str | None, Parameter(help="Regular expression whose first group is the size in a model's name.")
     ] = None
     family: Annotated[str | None, Parameter(help="Part of the names of the models that belong to the curve.")] = None
-    resource: Annotated[Literal["parameters", "data"], Parameter(help="What grows.")] = "parameters"
+    resource: Annotated[
+        Literal["parameters", "data", "both"], Parameter(help="What grows; `both` fits sizes and tokens together.")
+    ] = "parameters"
     tokens_per_step: Annotated[float | None, Parameter(help="For --resource data: tokens of one training step.")] = None
     independent: Annotated[bool, Parameter(negative="", help="Checkpoints here are separate training runs.")] = False
     step: Annotated[int | None, Parameter(help="Checkpoint to read; the last that all models have by default.")] = None
@@ -56,6 +60,9 @@ class RuleOptions:
         Parameter(help="Error controlled over the table: any false verdict, or the share of false ones."),
     ] = "bh"
     holdout: Annotated[int, Parameter(help="Check the forecasts on this many largest scales held out.")] = 0
+    counts: Annotated[
+        bool, Parameter(negative="", help="Also fit accuracies as beta-binomial counts between chance and best.")
+    ] = False
     bound: Annotated[
         tuple[str, ...], Parameter(negative="", help="Smallest error that theory allows, TASK=0.05; repeat it.")
     ] = ()
@@ -72,29 +79,56 @@ def scaling_command(
 ) -> int:
     """Judge results over a family of models: does the next factor of scale help?
 
-    Reads lm-evaluation-harness JSON, Inspect logs, and CSV, JSON lines or Parquet with columns model, task, metric,
-    value (and where known n, stderr, scale, step, shots, better, subject).
+    Reads lm-evaluation-harness JSON, Inspect logs, folders that `hardlimit audit` left, and CSV, JSON lines or Parquet
+    with columns model, task, metric, value (and where known n, stderr, scale, tokens, step, shots, better, subject).
     """
-    from hardlimit.core import StoreError, dumps
+    from hardlimit.core import HardlimitError
+    from hardlimit.report.hostile import visible
+
+    try:
+        return _judge(results, reading or ReadOptions(), rule or RuleOptions(), Shown(every=all, json=json, html=html))
+    except HardlimitError as error:
+        # Names of models and tasks stand in messages, and a terminal acts on what it is sent.
+        raise type(error)(visible(str(error))) from error
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a report is shown."""
+
+    every: bool
+    json: bool
+    html: Path | None
+
+
+def _judge(results: list[Path], given: ReadOptions, rule: RuleOptions, shown: Shown) -> int:
+    from hardlimit.core import InvalidValueError, StoreError, dumps
     from hardlimit.exchange import read_results
     from hardlimit.scaling import assess, curves_in
 
-    given = reading or ReadOptions()
+    every = read_results(results)
     records = [
         record
-        for record in read_results(results)
+        for record in every
         if (not given.task or any(part in record.task for part in given.task))
         and (not given.metric or record.metric in given.metric)
     ]
-    report = assess(curves_in(records, _reading(given)), _question(rule or RuleOptions()))
-    if html is not None:
-        from hardlimit.commands.scaling_page import render_scaling_page
+    if not records:
+        raise InvalidValueError(
+            f"No result is left by --task and --metric. Tasks: {_some(record.task for record in every)}. Metrics: "
+            f"{_some(record.metric for record in every)}."
+        )
+    if given.resource == "both":
+        return _both(records, _reading(given), _question(rule).rule, json=shown.json)
+    report = assess(curves_in(records, _reading(given)), _question(rule))
+    if shown.html is not None:
+        from hardlimit.report import render_scaling_html
 
         try:
-            html.write_text(render_scaling_page(report), encoding="utf-8")
+            shown.html.write_text(render_scaling_html(report), encoding="utf-8")
         except OSError as error:
-            raise StoreError(f"The page cannot be written to {html}: {error.strerror}.") from error
-    if json:
+            raise StoreError(f"The page cannot be written to {shown.html}: {error.strerror}.") from error
+    if shown.json:
         print(dumps(report))
         return 0
     from rich.console import Console
@@ -102,9 +136,31 @@ def scaling_command(
     from hardlimit.commands.scaling_terminal import print_scaling
 
     console = Console()
-    print_scaling(report, console, every=all)
-    if html is not None:
-        console.print(f"Page: {html}", soft_wrap=True, highlight=False)
+    print_scaling(report, console, every=shown.every)
+    if shown.html is not None:
+        console.print(f"Page: {shown.html}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def _some(names: "Iterable[str]") -> str:
+    """The first few of some names."""
+    different = sorted(set(names))
+    return ", ".join(different[:8]) + (f" and {len(different) - 8} more" if len(different) > 8 else "")
+
+
+def _both(records: "list[Record]", reading: "Reading", rule: "Rule", *, json: bool) -> int:
+    from rich.console import Console
+
+    from hardlimit.commands.scaling_terminal import print_grids
+    from hardlimit.core import dumps
+    from hardlimit.scaling import judge_grids
+
+    grids = judge_grids(records, reading, rule)
+    if json:
+        for grid in grids:
+            print(dumps(grid))
+        return 0
+    print_grids(grids, rule, Console())
     return 0
 
 
@@ -125,7 +181,7 @@ def _reading(given: ReadOptions) -> "Reading":
         else:
             raise InvalidValueError(f"--better needs METRIC=higher or METRIC=lower, got '{name}={text}'.")
     return Reading(
-        resource=Resource.PARAMETERS if given.resource == "parameters" else Resource.DATA,
+        resource=Resource.DATA if given.resource == "data" else Resource.PARAMETERS,
         scales=scales,
         pattern=given.size_pattern,
         family=given.family,
@@ -148,6 +204,7 @@ def _question(given: RuleOptions) -> "Question":
         noise=given.noise,
         correct=given.correct,
         held_out=given.holdout,
+        counts=given.counts,
         bounds={name: _number(text, "bound") for name, text in _pairs(given.bound, "bound").items()},
     )
 

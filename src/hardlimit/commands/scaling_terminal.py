@@ -6,7 +6,7 @@ from rich.table import Table
 
 from hardlimit.core import Verdict
 from hardlimit.report.hostile import one_line
-from hardlimit.scaling import Assessed, HoldoutReport, ScalingReport, TaskVerdict
+from hardlimit.scaling import CAVEAT, Assessed, CountFit, HoldoutReport, JudgedGrid, Rule, ScalingReport, TaskVerdict
 from hardlimit.scaling.words import percent, span
 
 COLOURS = {
@@ -36,7 +36,8 @@ def print_scaling(report: ScalingReport, console: Console, *, every: bool = Fals
     low, high = report.scales[0], report.scales[-1]
     resource = report.tasks[0].judged.scaling.resource
     console.print(
-        f"[bold]{len(report.tasks)} curves of {escape(one_line(report.family))}[/bold], {len(report.scales)} scales "
+        f"[bold]{len(report.tasks)} curve{'s' * (len(report.tasks) != 1)} of {escape(one_line(report.family))}[/bold], "
+        f"{len(report.scales)} scales "
         f"from {low:.3g} to {high:.3g} {resource}. What does the next ×{rule.kappa:g} do?",
         highlight=False,
     )
@@ -57,10 +58,47 @@ def print_scaling(report: ScalingReport, console: Console, *, every: bool = Fals
     for task in report.tasks:
         if task.anchored is not None:
             console.print(f"{_name(task.judged)}: {task.anchored.says}", highlight=False, markup=False)
+    if report.counts:
+        console.print(_counts(report.counts, every=every))
+    elif report.question.counts:
+        console.print(
+            "Nothing was fitted as counts: that needs the number of items, 4 scales, and what guessing scores "
+            "(--chance TASK=0.25).",
+            highlight=False,
+        )
     if report.holdout is not None:
         console.print(_holdout(report.holdout))
     for text in (*report.notes, *(f"Skipped {name}: {why}." for name, why in report.skipped[:10]), report.caveat):
         console.print(one_line(text), style="dim", highlight=False, markup=False)
+
+
+def print_grids(grids: tuple[JudgedGrid, ...], rule: Rule, console: Console) -> None:
+    """Print verdicts about two resources, task by task.
+
+    Args:
+        grids: what `judge_grids` found.
+        rule: the margins and the next factor.
+        console: where.
+    """
+    table = Table(
+        title=f"What the next ×{rule.kappa:g} of each resource does, the other at its largest", title_justify="left"
+    )
+    table.add_column("task · metric", overflow="fold")
+    for head in ("resource", "verdict", "loss cut so far", "by the next factor"):
+        table.add_column(head, no_wrap=True)
+    for grid in grids:
+        for one in (grid.judged.parameters, grid.judged.data):
+            name = escape(one_line(f"{grid.task} · {grid.metric}"))
+            table.add_row(name, str(one.resource), _coloured(one.verdict), span(one.gain_so_far), span(one.next_gain))
+        table.add_row("", "both", "", "", span(grid.judged.both), end_section=True)
+    console.print(table)
+    for grid in grids:
+        fit = grid.judged.fit
+        constants = ", ".join(f"{name} {value:.4g}" for name, value in fit.parameters.items())
+        told = f"{grid.task} · {grid.metric}: {fit.formula} with {constants}; {grid.runs} runs, "
+        told += f"{percent(fit.reached)} of {fit.starts} starts reached the optimum."
+        console.print(one_line(told), style="dim", highlight=False, markup=False)
+    console.print(CAVEAT, style="dim", highlight=False)
 
 
 def _name(one: TaskVerdict) -> str:
@@ -118,6 +156,22 @@ def _undetermined(report: ScalingReport, console: Console, *, every: bool) -> No
         assert task.plan is not None
         console.print(f"  {_name(task.judged)}: {task.judged.scaling.because}", highlight=False, markup=False)
         console.print(f"    {task.plan.says}", highlight=False, markup=False)
+
+
+def _counts(fits: tuple[CountFit, ...], *, every: bool) -> Table:
+    shown = [one for one in fits if every or one.verdict is not Verdict.UNDETERMINED]
+    title = "As counts, on a logistic curve in ln x from chance to the best possible share (not corrected)"
+    if len(shown) < len(fits):
+        title += f"; {len(fits) - len(shown)} more are undetermined"
+    table = Table(title=title, title_justify="left")
+    table.add_column("task · metric", overflow="fold")
+    for head in ("if so", "by the next factor", "share right there", "chance"):
+        table.add_column(head, no_wrap=True)
+    for one in shown:
+        name = escape(one_line(f"{one.task} · {one.metric}"))
+        ahead = span(one.next_share)
+        table.add_row(name, _coloured(one.verdict), span(one.next_gain), ahead, percent(one.chance))
+    return table
 
 
 def _holdout(report: HoldoutReport) -> Table:

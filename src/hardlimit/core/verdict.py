@@ -27,6 +27,7 @@ class Resource(StrEnum):
     VERIFIER = "verifier quality"
     RESOLUTION = "image resolution"
     RETRIEVAL = "retrieval"
+    RETRIEVER = "retriever quality"
     ABSTENTION = "abstention"
     PRECISION = "numerical precision"
     MARGIN = "attention margin"

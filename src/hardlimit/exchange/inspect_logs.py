@@ -5,9 +5,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from hardlimit.core import InvalidValueError
+from hardlimit.exchange.decoding import decode_json
 from hardlimit.scaling import Record
 
 
@@ -75,13 +74,11 @@ def _header(path: Path) -> dict[str, Any]:
                 content = archive.read("header.json")
         else:
             content = path.read_bytes()
-        document = msgspec.json.decode(content)
+        document = decode_json(content, path)
     except OSError as error:
         raise InvalidValueError(f"{path} cannot be read: {error.strerror}.") from error
     except (zipfile.BadZipFile, KeyError) as error:
         raise InvalidValueError(f"{path} is not a finished .eval archive of Inspect: {error}.") from error
-    except msgspec.DecodeError as error:
-        raise InvalidValueError(f"{path} is not JSON: {error}.") from error
     if not isinstance(document, dict):
         raise InvalidValueError(f"{path} is not a log of Inspect: it holds no object.")
     return document

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from hardlimit.core import InvalidValueError
+from hardlimit.exchange.decoding import read_json
 from hardlimit.scaling import Record
 
 
@@ -54,12 +53,7 @@ def is_lm_eval(document: object) -> bool:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = msgspec.json.decode(path.read_bytes())
-    except OSError as error:
-        raise InvalidValueError(f"{path} cannot be read: {error.strerror}.") from error
-    except msgspec.DecodeError as error:
-        raise InvalidValueError(f"{path} is not JSON: {error}.") from error
+    document = read_json(path)
     if not is_lm_eval(document):
         raise InvalidValueError(
             f"{path} is not a result file of lm-evaluation-harness: it has no table `results`. "

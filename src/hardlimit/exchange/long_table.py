@@ -21,6 +21,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "stderr": ("stderr", "se", "standard_error"),
     "scale": ("scale", "parameters", "params", "size"),
     "step": ("step", "checkpoint"),
+    "tokens": ("tokens", "training_tokens", "data"),
     "shots": ("shots", "num_fewshot", "n_shot"),
     "better": ("better",),
     "subject": ("subject", "group", "category"),
@@ -49,7 +50,10 @@ def read_csv(path: Path) -> tuple[Record, ...]:
         raise InvalidValueError(
             f"{path} is not a text file in UTF-8 ({error.reason} at byte {error.start})."
         ) from error
-    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+    head = text.split("\n", 1)[0]
+    # Spreadsheets write semicolons or tabs; whichever the head has most of separates.
+    separator = max(",;\t", key=head.count)
+    reader = csv.DictReader(io.StringIO(text), skipinitialspace=True, delimiter=separator)
     names = _names(path, list(reader.fieldnames or []))
     return _records(path, ((reader.line_num, row) for row in reader), names)
 
@@ -141,6 +145,11 @@ def _record(source: str, row: Mapping[str, Any], names: Mapping[str, str]) -> Re
     for field, text in (("model", model), ("task", task), ("metric", metric)):
         if not text:
             raise InvalidValueError(f"{names[field]} is empty")
+    n, stderr = _count(names, cells, "n"), _number(names.get("stderr", ""), cells.get("stderr"))
+    if n == 0:
+        raise InvalidValueError(f"{names['n']} is 0; leave it empty where it is not known")
+    if stderr is not None and stderr < 0:
+        raise InvalidValueError(f"{names['stderr']} is {stderr:g}; a standard error must be >= 0")
     value = _number(names["value"], cells["value"])
     if value is None:
         raise InvalidValueError(f"{names['value']} is empty; leave the line out where there is no result")
@@ -149,10 +158,11 @@ def _record(source: str, row: Mapping[str, Any], names: Mapping[str, str]) -> Re
         task=task,
         metric=metric,
         value=value,
-        n=_count(names, cells, "n"),
-        stderr=_number(names.get("stderr", ""), cells.get("stderr")),
-        scale=_size(names, cells),
+        n=n,
+        stderr=stderr,
+        scale=_amount(names, cells, "scale"),
         step=_count(names, cells, "step"),
+        tokens=_amount(names, cells, "tokens"),
         shots=_count(names, cells, "shots"),
         better=_direction(cells.get("better")),
         subject=str(cells["subject"]).strip() if cells.get("subject") else None,
@@ -185,14 +195,14 @@ def _count(names: Mapping[str, str], cells: Mapping[str, object], field: str) ->
     return int(number)
 
 
-def _size(names: Mapping[str, str], cells: Mapping[str, object]) -> float | None:
+def _amount(names: Mapping[str, str], cells: Mapping[str, object], field: str) -> float | None:
     """An amount, or a size such as 1.4b."""
-    cell = cells.get("scale")
+    cell = cells.get(field)
     if isinstance(cell, str) and (size := size_in(cell.strip())) is not None:
         return size
-    number = _number(names.get("scale", ""), cell)
+    number = _number(names.get(field, ""), cell)
     if number is not None and number <= 0:
-        raise InvalidValueError(f"{names['scale']} is {number:g}; a scale must be > 0")
+        raise InvalidValueError(f"{names[field]} is {number:g}; an amount must be > 0")
     return number
 
 

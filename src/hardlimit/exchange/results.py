@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from hardlimit.core import InsufficientDataError, InvalidValueError
+from hardlimit.exchange.audits import ANSWERS, REPORT, is_report, read_report, read_store
+from hardlimit.exchange.decoding import read_json
 from hardlimit.exchange.inspect_logs import is_inspect, read_inspect
 from hardlimit.exchange.lm_eval import is_lm_eval, read_lm_eval
 from hardlimit.exchange.long_table import read_csv, read_json_lines, read_parquet
@@ -17,8 +17,12 @@ _READERS = {
     ".ndjson": read_json_lines,
     ".parquet": read_parquet,
     ".eval": read_inspect,
+    ".sqlite": read_store,
 }
-KNOWN = "lm-evaluation-harness JSON, Inspect .eval or JSON logs, or CSV, JSON lines and Parquet in long form"
+KNOWN = (
+    "lm-evaluation-harness JSON, Inspect .eval or JSON logs, folders of hardlimit audits (report.json or "
+    "answers.sqlite), or CSV, JSON lines and Parquet in long form"
+)
 
 
 def read_results(paths: Sequence[Path]) -> tuple[Record, ...]:
@@ -36,7 +40,7 @@ def read_results(paths: Sequence[Path]) -> tuple[Record, ...]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(found for found in path.rglob("*") if found.suffix in {*_READERS, ".json"})
+            inside = _inside(path)
             if not inside:
                 raise InsufficientDataError(f"The folder {path} holds no result file. Known forms: {KNOWN}.")
             files += inside
@@ -44,7 +48,17 @@ def read_results(paths: Sequence[Path]) -> tuple[Record, ...]:
             files.append(path)
         else:
             raise InvalidValueError(f"There is no file or folder {path}.")
-    return tuple(record for file in files for record in _read(file))
+    once = {file.resolve(): file for file in reversed(files)}
+    return tuple(record for file in files if once[file.resolve()] is file for record in _read(file))
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Result files of a folder; of an audit its report, which says all that the answers beside it say."""
+    found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in {*_READERS, ".json"} and file.is_file())
+    audits = {file.parent for file in found if file.name == ANSWERS} & {
+        file.parent for file in found if file.name == REPORT
+    }
+    return [file for file in found if file.parent not in audits or file.name == REPORT]
 
 
 def _read(path: Path) -> tuple[Record, ...]:
@@ -53,15 +67,14 @@ def _read(path: Path) -> tuple[Record, ...]:
         return reader(path)
     if path.suffix.lower() != ".json":
         raise InvalidValueError(f"{path} is of no known form. Known: {KNOWN}.")
-    try:
-        document = msgspec.json.decode(path.read_bytes())
-    except msgspec.DecodeError as error:
-        raise InvalidValueError(f"{path} is not JSON: {error}.") from error
+    document = read_json(path)
     if is_inspect(document):
         return read_inspect(path)
     if is_lm_eval(document):
         return read_lm_eval(path)
+    if is_report(document):
+        return read_report(path)
     raise InvalidValueError(
-        f"{path} is JSON, but neither a result of lm-evaluation-harness (a table `results`) nor a log of Inspect "
-        "(an object `eval`)."
+        f"{path} is JSON, but neither a result of lm-evaluation-harness (a table `results`), nor a log of Inspect (an "
+        "object `eval`), nor the report of a hardlimit audit."
     )

@@ -7,14 +7,22 @@ from hardlimit.models.protocols import Model
 
 Opener = Callable[..., Model]
 EMBEDDED = "SmolLM2-135M-Instruct"
-"""The model that comes with the package."""
+"""The language model that comes with the package."""
+
+EMBEDDED_EYES = "tiny-eyes"
+"""The small vision–language model that comes with the package, with known faults."""
 
 
 def _embedded(rest: str, **options: str) -> Model:
-    """SmolLM2-135M-Instruct, made ready once on this machine; needs the extra `local`."""
+    """SmolLM2-135M-Instruct, or embedded:tiny-eyes, which takes pictures; needs the extra `local`."""
+    if rest == EMBEDDED_EYES:
+        from hardlimit.models.eyes import open_eyes
+
+        return open_eyes(**options)
     if rest not in ("", EMBEDDED):
         raise InvalidValueError(
-            f"The embedded model is {EMBEDDED} and takes no path, got 'embedded:{rest}'. Use embedded, or local:{rest}."
+            f"The embedded models are {EMBEDDED} and {EMBEDDED_EYES} and take no path, got 'embedded:{rest}'. Use "
+            f"embedded, embedded:{EMBEDDED_EYES}, or local:{rest}."
         )
     from hardlimit.models.embedded import open_embedded
 
@@ -22,12 +30,13 @@ def _embedded(rest: str, **options: str) -> Model:
 
 
 def _local(rest: str, **options: str) -> Model:
-    """local:PATH, any causal language model of transformers by path or hub name; needs the extra `local`."""
+    """local:PATH, any language or vision–language model of transformers by path or hub name; extra `local`."""
     if not rest:
         raise InvalidValueError("A local model needs a path: local:PATH, or a name on the Hugging Face hub.")
     from hardlimit.models.local import open_local
+    from hardlimit.models.local_vision import is_vision, open_vision
 
-    return open_local(rest, **options)
+    return open_vision(rest, **options) if is_vision(rest) else open_local(rest, **options)
 
 
 def _toy(rest: str, **options: str) -> Model:

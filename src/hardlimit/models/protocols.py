@@ -69,7 +69,7 @@ _WHO_HAS = {
     "Generates": "toy, embedded, local and api models",
     "Scores": "toy, embedded and local models, and api models whose server gives log-probabilities of a prompt",
     "Attends": "embedded and local models",
-    "Sees": "toy models and api models that take images",
+    "Sees": "embedded:tiny-eyes, local vision–language models, toy:sighted, and api models that take images",
 }
 
 

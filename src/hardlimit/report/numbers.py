@@ -44,6 +44,36 @@ def percent(share: float) -> str:
     return f"{100 * share:.{digits}f}%".replace("-", MINUS)
 
 
+def share_words(share: Estimate) -> str:
+    """Write a share with its interval and n, in whole percent.
+
+    >>> share_words(Estimate(value=0.5, interval=Interval(low=0.25, high=0.75, level=0.95, method="x"), n=12))
+    '50 % (25–75, n = 12)'
+    """
+    low, high = share.interval.low or 0.0, 1.0 if share.interval.high is None else share.interval.high
+    return f"{100 * share.value:.0f} % ({100 * low:.0f}–{100 * high:.0f}, n = {share.n:,})"
+
+
+def points_words(difference: Estimate) -> str:
+    """Write a difference of shares in points, with its interval.
+
+    >>> points_words(Estimate(value=-0.25, interval=Interval(low=-0.4, high=-0.1, level=0.95, method="x"), n=12))
+    '−25 points (−40 to −10)'
+    """
+    low, high = difference.interval.low, difference.interval.high
+    span = f"{-100 if low is None else 100 * low:+.0f} to {100 if high is None else 100 * high:+.0f}"
+    return f"{100 * difference.value:+.0f} points ({span})".replace("-", MINUS)
+
+
+def p_words(p_value: float) -> str:
+    """Write a p-value.
+
+    >>> p_words(0.0312), p_words(0.00001), p_words(1.0)
+    ('0.031', '< 0.001', '1')
+    """
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.2g}"
+
+
 def bytes_text(value: float) -> str:
     """Write a number of bytes with a binary prefix.
 

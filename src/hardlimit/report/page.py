@@ -12,11 +12,14 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from hardlimit import __version__
 from hardlimit.audit import AuditReport, LimitReport
 from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Finding, Measurement, Quantity, Shape
 from hardlimit.models import ModelCard
-from hardlimit.report import gauges, hostile, links, numbers, tables, words
+from hardlimit.report import gauges, hostile, links, numbers, scaling, tables, words
 from hardlimit.report.charts import CONFIG, Picture, Scene, pictures, theme
+from hardlimit.scaling import ScalingReport
+from hardlimit.scaling.words import percent, span
 
 LONGEST_TEXT = 12_000
 """Characters of one question or answer that the page shows; the JSON report has all of them."""
@@ -44,6 +47,8 @@ def render_html(report: AuditReport) -> str:
         The text of an HTML file, to be written as UTF-8.
     """
     style, script, library = _packaged("report.css"), _packaged("report.js"), _library()
+    if report.scaling is not None:
+        style += _packaged("scaling.css")
     context = _vocabulary() | _about(report)
     context |= {
         "policy": _policy(scripts=(library, script), styles=(style,)),
@@ -53,6 +58,26 @@ def render_html(report: AuditReport) -> str:
         "theme": embedded_json(CONFIG),
     }
     return _environment().get_template("report.html.j2").render(context)
+
+
+def render_scaling_html(report: ScalingReport) -> str:
+    """Draw a scaling report as one self-contained HTML page, with no script and no network.
+
+    Args:
+        report: what `assess` found.
+
+    Returns:
+        The text of an HTML file, to be written as UTF-8; equal reports give equal bytes.
+    """
+    style = _packaged("report.css") + _packaged("scaling.css")
+    context = _vocabulary() | {
+        "policy": _policy(scripts=(), styles=(style,)),
+        "style": Markup(style),
+        "meanings": scaling.MEANINGS,
+        "scaling": report,
+        "version": __version__,
+    }
+    return _environment().get_template("scaling.html.j2").render(context)
 
 
 def embedded_json(value: Any) -> Markup:
@@ -99,7 +124,7 @@ def _policy(*, scripts: tuple[str, ...], styles: tuple[str, ...]) -> str:
 
     def hashes(texts: tuple[str, ...]) -> str:
         digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
-        return " ".join(f"'sha256-{digest}'" for digest in digests)
+        return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
 
     return (
         f"default-src 'none'; script-src {hashes(scripts)}; style-src {hashes(styles)}; img-src data:; "
@@ -118,6 +143,7 @@ def _environment() -> Environment:
         finalize=lambda value: hostile.visible(value) if type(value) is str else value,
     )
     environment.filters |= {
+        "amount": scaling.amount,
         "basis": numbers.basis,
         "card": card_lines,
         "claims_by_statement": tables.claims_by_statement,
@@ -132,11 +158,17 @@ def _environment() -> Environment:
         "listed": tables.listed,
         "on_scale": _on_scale,
         "one_line": hostile.one_line,
+        "p_words": numbers.p_words,
         "percent": numbers.percent,
+        "picture_address": hostile.picture_address,
         "plain": numbers.plain,
+        "points_words": numbers.points_words,
         "points_table": tables.points_table,
         "published_table": tables.published_table,
         "reading": lambda measurement: words.entry(measurement).meaning,
+        "share": percent,
+        "share_words": numbers.share_words,
+        "span": span,
         "shortened": lambda text: hostile.shortened(text, most=LONGEST_TEXT),
         "title": lambda measurement: words.entry(measurement).word,
         "visible": hostile.visible,
@@ -153,12 +185,19 @@ def _vocabulary() -> dict[str, Any]:
         "artefacts": ARTEFACTS,
         "bases": words.BASES,
         "claim_anchor": links.claim_anchor,
+        "corrections": scaling.CORRECTIONS,
         "colours": theme.COLOURS,
         "dash_patterns": theme.DASHES,
         "fold": FOLD,
         "grades": words.GRADES,
         "limits": words.LIMITS,
         "most_rows": MOST_ROWS,
+        "panel": scaling.panel,
+        "panel_bottom": scaling.BOTTOM,
+        "panel_left": scaling.LEFT,
+        "panel_right": scaling.RIGHT,
+        "panel_size": (scaling.WIDTH, scaling.HEIGHT),
+        "panel_top": scaling.TOP,
         "point_shapes": theme.SHAPES,
         "ramp_steps": theme.RAMP,
         "roles": {"system": "Told beforehand", "user": "Asked", "assistant": "The model, before"},
@@ -167,6 +206,7 @@ def _vocabulary() -> dict[str, Any]:
         "standings": words.STANDINGS,
         "statuses": words.STATUSES,
         "sureness_level": words.sureness_level,
+        "verdict_order": tuple(words.VERDICTS),
         "verdicts": words.VERDICTS,
     }
 
@@ -193,6 +233,7 @@ def _about(report: AuditReport) -> dict[str, Any]:
         "measured": [limit for limit in report.limits if limit.applies],
         "pictures": drawn,
         "report": report,
+        "scaling": report.scaling,
     }
 
 

@@ -143,6 +143,15 @@ def _summary(limit: LimitReport) -> Padding:
         parts.append(
             Text.assemble((f"{word}: ", style), _said(finding.says), " (", _said(finding.claim.statement.id), ")")
         )
+    for each in limit.mitigations:
+        parts.append(
+            Text.assemble(
+                (f"{words.VERDICTS[each.verdict].word}: ", COLOURS[each.verdict]),
+                _said(each.name, "bold"),
+                f": {each.outcome} {numbers.points_words(each.difference)}, p {numbers.p_words(each.p_value)}, "
+                f"{each.tokens[0]:,.0f} → {each.tokens[1]:,.0f} tokens a question",
+            )
+        )
     for item in limit.undecided:
         parts.append(Text.assemble(("Not decided: ", "yellow"), _said(item)))
     title = Text(words.LIMITS[limit.limit].word, style="bold")

@@ -137,6 +137,135 @@ MEASUREMENTS = {
         word="Memory of the context",
         meaning="Bytes of keys and values for one sequence; the rule marks the model's window.",
     ),
+    "retrieval.reader": Entry(
+        word="With and without the passage that tells",
+        meaning="The same questions without passages, with the needed one among others, and with others only. "
+        "Retrieval can pay where the second is above the first.",
+    ),
+    "retrieval.own_reader": Entry(
+        word="Your questions, with and without the document that tells",
+        meaning="Your questions without documents, and with those that were retrieved, apart by whether the needed one "
+        "was among them.",
+    ),
+    "retrieval.break_even": Entry(
+        word="Break-even recall",
+        meaning="Retrieval beats this model alone where a retriever's recall is above it. Lower is better.",
+    ),
+    "retrieval.accuracy_by_passages": Entry(
+        word="Accuracy against the number of passages",
+        meaning="More passages find the needed one more often, and distract more. The law's curve is fitted; its best "
+        "number is marked beside the best one measured.",
+    ),
+    "retrieval.own_accuracy_by_passages": Entry(
+        word="Your questions: accuracy against the number of documents",
+        meaning="Your questions with the first documents that were retrieved, and the fitted law's best number.",
+    ),
+    "retrieval.best_passages": Entry(
+        word="Best number of passages", meaning="Where accuracy was highest, among the numbers that were tried."
+    ),
+    "retrieval.recall_at_k": Entry(
+        word="Recall of the retrievers",
+        meaning="How often everything needed is among the first k. Above the rule at r*, retrieval pays here.",
+    ),
+    "retrieval.own_recall_at_k": Entry(
+        word="Recall in your corpus", meaning="How often what your question needs is among the first k documents."
+    ),
+    "retrieval.recall_by_corpus": Entry(
+        word="Recall against the size of the corpus",
+        meaning="The same questions among more and more documents, with the law of one score gap fitted to them.",
+    ),
+    "retrieval.insufficient": Entry(
+        word="Answers that no passage supports",
+        meaning="The passages do not hold the answer, and the model was told to say so. Every answer is unsupported.",
+    ),
+    "retrieval.accuracy_by_position": Entry(
+        word="Accuracy by place of the needed passage",
+        meaning="A curve that sags in the middle is a reader that is lost there: put the likeliest passages elsewhere.",
+    ),
+    "retrieval.accuracy_by_noise": Entry(
+        word="Accuracy against noise",
+        meaning="The rest of the passages is about something else, about the same topic, or takes a wrong claim back.",
+    ),
+    "retrieval.poisoning": Entry(
+        word="Attack success by dose",
+        meaning="Planted texts stand beside the true passage and assert one wrong answer. How often is that answered?",
+    ),
+    "retrieval.poison_by_corpus": Entry(
+        word="Does a larger corpus dilute a planted text?",
+        meaning="How often a question retrieves the text that was planted for it. A flat line is no dilution.",
+    ),
+    "retrieval.hops": Entry(
+        word="Accuracy by facts to be joined",
+        meaning="All needed passages are there; the answer to one is the subject of the next.",
+    ),
+    "retrieval.margin": Entry(
+        word="How far the needed document stands out",
+        meaning="Cosine of the question with the needed document minus that with the best other one, in fewer bits and "
+        "in fewer dimensions.",
+    ),
+    "retrieval.drift": Entry(
+        word="Drift of a query that is rewritten",
+        meaning="Cosine to the original query after so many rewritings, each of the one before.",
+    ),
+    "retrieval.accuracy_by_recall": Entry(
+        word="Accuracy from recall",
+        meaning="Half of the questions, beside what the accuracies of the other half predict at their recall.",
+    ),
+    "multimodal.pair_accuracy": Entry(
+        word="Pairs of pictures with both answers right",
+        meaning="One question, two pictures that differ in nothing but the answer. Guessing is right in 25% of pairs, "
+        "a fixed answer in none.",
+    ),
+    "multimodal.accuracy": Entry(
+        word="Single pictures answered right",
+        meaning="The same answers, one by one: a fixed answer is right in half of them or fewer.",
+    ),
+    "multimodal.error_by_stage": Entry(
+        word="Where the answer is lost",
+        meaning="Each bar is the error on held-out pictures: what no readout finds at the encoder, what the projector "
+        "loses of it, and what lies behind the projector and is not answered.",
+    ),
+    "multimodal.readable": Entry(
+        word="What can be read at each stage",
+        meaning="Simple readouts of the encoder's and the projector's tokens, on pictures that they were not trained "
+        "on, beside the whole model. Each is a lower bound of what is there.",
+    ),
+    "multimodal.collisions": Entry(
+        word="Pictures with one code and two answers",
+        meaning="Where the encoder gives both pictures of a pair the same code, nothing behind it can tell them apart.",
+    ),
+    "multimodal.flip_rate": Entry(
+        word="Unusual colours answered as shown",
+        meaning="Familiar things in a colour that is not theirs, against how usual the usual colour is to the model "
+        "before it sees the picture.",
+    ),
+    "multimodal.accuracy_by_place": Entry(
+        word="Where in the picture it sees",
+        meaning="Pairs right by the place of a small cross. A dark map is good; a pale cell is a blind place.",
+    ),
+    "multimodal.text_prior_gap": Entry(
+        word="What seeing adds",
+        meaning="Accuracy with the picture minus accuracy on the same questions without one.",
+    ),
+    "multimodal.caption_gap": Entry(
+        word="What reading has over seeing",
+        meaning="Accuracy with a description that tells the answer minus accuracy with the picture.",
+    ),
+    "multimodal.yes_ratio": Entry(
+        word="Share of yes", meaning="Half of the yes-or-no questions have yes as their answer."
+    ),
+    "multimodal.threshold": Entry(
+        word="How fine it sees",
+        meaning="For each task the knob at which half of the pairs are right, in the knob's own unit.",
+    ),
+    "multimodal.visual_mass": Entry(
+        word="Attention on the picture",
+        meaning="Share of the attention of the last token before the answer that lies on picture tokens, by layer.",
+    ),
+    "multimodal.modality_gap": Entry(
+        word="Gap between picture tokens and words",
+        meaning="How far the mean picture token lies from the mean word, in their standard deviation.",
+    ),
 }
 
 SURENESS = {"sure": 3, "likely": 2, "in part": 2, "not decided": 1, "not to be believed": 0}

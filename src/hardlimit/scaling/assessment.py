@@ -5,6 +5,7 @@ from typing import Literal
 
 from hardlimit.core import InvalidValueError, Value, Verdict
 from hardlimit.scaling.anchored import AnchoredVerdict, anchored
+from hardlimit.scaling.counts import CountFit, fit_all_counts
 from hardlimit.scaling.curve import Curve
 from hardlimit.scaling.forecast import Forecast, forecast
 from hardlimit.scaling.holdout import HoldoutReport, holdout
@@ -25,6 +26,7 @@ class Question(Value, frozen=True):
         held_out: largest scales to hold out for a check of the forecasts; 0 for none.
         bounds: smallest error that theory allows, by task.
         plans: undetermined tasks for which to look what would decide them.
+        counts: whether accuracies are also fitted as counts between chance and the best possible share.
     """
 
     rule: Rule = Rule()
@@ -33,6 +35,7 @@ class Question(Value, frozen=True):
     held_out: int = 0
     bounds: dict[str, float] = {}
     plans: int = 10
+    counts: bool = False
 
 
 class Assessed(Value, frozen=True):
@@ -65,6 +68,7 @@ class ScalingReport(Value, frozen=True):
         holdout: how forecasts of held-out scales fared, where asked.
         skipped: tasks without a curve, with the reason.
         notes: what was assumed on reading the table.
+        counts: logistic curves fitted to counts, where asked and where chance and n are known.
         caveat: what no verdict can say.
     """
 
@@ -76,6 +80,7 @@ class ScalingReport(Value, frozen=True):
     holdout: HoldoutReport | None
     skipped: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    counts: tuple[CountFit, ...] = ()
     caveat: str = CAVEAT
 
     def matrix(self) -> dict[str, dict[str, int]]:
@@ -132,6 +137,7 @@ def assess(table: CurveTable, question: Question | None = None) -> ScalingReport
         holdout=holdout(curves, held_out=question.held_out) if question.held_out else None,
         skipped=table.skipped,
         notes=table.notes,
+        counts=fit_all_counts(curves, question.rule) if question.counts else (),
     )
 
 

@@ -53,6 +53,7 @@ class Curve(Value, frozen=True):
         best: the best possible value: 1 for an accuracy, less by the share of wrong labels where that is known.
         chance: what guessing scores, where known.
         subject: group that the task belongs to.
+        apart: whether its items are also those of other tasks of the subject, so that they must not be added up.
         family: the models' family.
     """
 
@@ -65,6 +66,7 @@ class Curve(Value, frozen=True):
     best: float = 1.0
     chance: float | None = None
     subject: str = ""
+    apart: bool = False
     family: str = ""
 
     def __post_init__(self) -> None:

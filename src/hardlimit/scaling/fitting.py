@@ -131,7 +131,7 @@ def _deviance(target: Floats, value: Floats, items: Floats) -> Floats:
 
 
 def solve(
-    objective: Objective, theta: Floats, *, fixed: Floats | None = None, rounds: int = 200
+    objective: Objective, theta: Floats, *, fixed: Floats | None = None, rounds: int = 200, damping: float = 1e-2
 ) -> tuple[Floats, Floats]:
     """Levenberg–Marquardt from many starts at once; rows that have settled are left alone.
 
@@ -140,6 +140,7 @@ def solve(
         theta: starting points (rows, p).
         fixed: 1 where a parameter keeps its value, (rows, p), or None.
         rounds: at most this many steps.
+        damping: of the first step; less where the start is known to be near.
 
     Returns:
         End points (rows, p) and their cost (rows,).
@@ -149,7 +150,7 @@ def solve(
     size = theta.shape[1]
     cost, push, matrix = objective.pieces(theta)
     cost = np.where(np.isfinite(cost), cost, np.inf)
-    damping = np.full(len(theta), 1e-2)
+    held = np.full(len(theta), damping)
     active = np.flatnonzero(np.isfinite(cost))
     for _ in range(rounds):
         if active.size == 0:
@@ -158,9 +159,18 @@ def solve(
         left = matrix[active] * mask[:, :, None] * mask[:, None, :]
         scale = np.einsum("rpp->rp", left)
         scale = scale + 1e-9 * scale.sum(axis=1, keepdims=True) + 1e-12
-        diagonal = damping[active][:, None] * scale + (1 - mask)
+        diagonal = held[active][:, None] * scale + (1 - mask)
         left[:, np.arange(size), np.arange(size)] += diagonal
-        step = np.linalg.solve(left, (push[active] * mask)[..., None])[..., 0]
+        pull = push[active] * mask
+        step = np.linalg.solve(left, pull[..., None])[..., 0]
+        # Where the quadratic model foresees no gain, the step is taken if it is short, and not looked at again.
+        settled = (pull * step).sum(axis=1) <= 1e-10 * cost[active]
+        if settled.any():
+            short = settled & (np.abs(step).max(axis=1) < 1e-3)
+            theta[active[short]] += step[short]
+            active, step = active[~settled], step[~settled]
+            if active.size == 0:
+                break
         trial = theta[active] + np.clip(step, -2.0, 2.0)
         new_cost, new_push, new_matrix = objective.rows(active).pieces(trial)
         better = new_cost < cost[active]
@@ -169,8 +179,8 @@ def solve(
         rows, kept = active[better], np.flatnonzero(better)
         theta[rows], cost[rows] = trial[kept], new_cost[kept]
         push[rows], matrix[rows] = new_push[kept], new_matrix[kept]
-        damping[active] = np.where(better, np.maximum(damping[active] * 0.2, 1e-9), damping[active] * 6)
-        active = active[~small & (damping[active] < 1e12)]
+        held[active] = np.where(better, np.maximum(held[active] * 0.2, 1e-9), held[active] * 6)
+        active = active[~small & (held[active] < 1e12)]
     return theta, cost
 
 
@@ -314,7 +324,13 @@ def profile_intervals(objective: Objective, theta: Floats, cost: float, *, level
 
 
 def bootstrap_law(
-    fit: Fit, x: ArrayLike, *, rng: np.random.Generator, replicates: int = 1000, items: ArrayLike | None = None
+    fit: Fit,
+    x: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    replicates: int = 1000,
+    items: ArrayLike | None = None,
+    noise: ArrayLike | None = None,
 ) -> Floats:
     """Parametric bootstrap: data drawn from the fit, refitted all at once; a cross-check of the profile intervals.
 
@@ -324,6 +340,7 @@ def bootstrap_law(
         rng: source of randomness.
         replicates: how many.
         items: items behind each share, for a law of shares.
+        noise: standard deviation of ln y, one or one per replicate; the fit's by default.
 
     Returns:
         Free parameters of shape (replicates, p), in the order of `fit.free`.
@@ -334,7 +351,33 @@ def bootstrap_law(
     if law.shares:
         drawn = rng.binomial(weight.astype(int), centre, size=(replicates, target.size)) / weight
     else:
-        drawn = target + rng.normal(0, fit.noise, size=(replicates, target.size))
-    objective = Objective(law, log_u, drawn, weight)
-    theta, _ = solve(objective, np.repeat(np.array([list(fit.free.values())]), replicates, axis=0))
+        spread = np.reshape(fit.noise if noise is None else noise, (-1, 1))
+        drawn = target + spread * rng.normal(size=(replicates, target.size))
+    objective, centre = Objective(law, log_u, drawn, weight), np.array(list(fit.free.values()))
+    started, cost = _shared_step(objective, centre)
+    theta, ended = solve(objective, started, damping=1e-4)
+    (worse,) = np.nonzero(~(ended <= cost))
+    if worse.size:
+        theta[worse], _ = solve(objective.rows(worse), np.repeat(centre[None], worse.size, axis=0))
     return theta
+
+
+def _shared_step(objective: Objective, theta: Floats) -> tuple[Floats, Floats]:
+    """One Gauss–Newton step of every row from the same place, which needs the law and its matrix once for all.
+
+    Returns:
+        Where the steps end (rows, p), and the cost at the place they came from (rows,).
+    """
+    value, gradient = objective.law.evaluate(theta[None], objective.log_u)
+    weight = objective.weight
+    residual = objective.target - value
+    cost: Floats = (weight * residual**2).sum(axis=1) / 2
+    if objective.law.shares:
+        value = np.clip(value, 1e-9, 1 - 1e-9)
+        cost = _deviance(objective.target, value, weight) / 2
+        weight = weight / (value[0] * (1 - value[0]))
+    weighted = gradient[0] * weight[:, None]
+    matrix = weighted.T @ gradient[0]
+    scale = np.diag(matrix) + 1e-9 * np.trace(matrix) + 1e-12
+    step = np.linalg.solve(matrix + 1e-6 * np.diag(scale), weighted.T @ residual.T).T
+    return theta + np.clip(step, -2.0, 2.0), cost

@@ -19,20 +19,20 @@ from hardlimit.scaling.noise import counted, weighted
 
 
 class Prior(Value, frozen=True):
-    """What is taken as known before the table is seen; chosen on other families than those reported.
+    """What is taken as known before the table is seen; chosen on made-up families (bench/forecast.py).
 
     Args:
-        wander: variance per e-fold of scale by which a real curve drifts off its law (5e-4 is 3.4 % a decade).
+        wander: variance per e-fold of scale by which a real curve drifts off its law (5e-5 is 1.1 % a decade).
         shape_mean: mean of the shape α.
         shape_spread: its standard deviation.
         alike: degrees of freedom of the prior on a curve's own noise; small lets curves differ.
         flatten: pseudo-curves that keep every size of rate possible.
     """
 
-    wander: float = 5e-4
-    shape_mean: float = 0.1
+    wander: float = 5e-5
+    shape_mean: float = 0.4
     shape_spread: float = 0.5
-    alike: float = 8.0
+    alike: float = 4.0
     flatten: float = 0.5
 
 

@@ -1,7 +1,8 @@
 """One family that holds the constant, the power law and the power law with a floor; its profile likelihood.
 
 With u = x / x_max,      ln y = ln Y + ln(1 − φ + φ u^−α) + noise,
-φ = 0 is the constant, φ = 1 the power law, 0 < φ < 1 a floor of (1 − φ) of the last value, φ < 0 a rise.
+φ = 0 is the constant, φ = 1 the power law, 0 < φ < 1 a floor of (1 − φ) of the last value, φ < 0 a rise, and φ > 1 a
+loss that falls ever faster (an ability that appears late); with α near 0 it is a straight line in ln x.
 For a given exponent the other shape number is searched as L = ln f(x_min)/f(x_max), the whole change in the range, in
 which the sum of squares is nearly a parabola; the level Y is a mean. Every function works on many curves at once.
 """
@@ -22,6 +23,8 @@ EXPONENTS = (0.01, 3.0)
 _GRID = 32
 _LARGEST_CHANGE = 25.0
 _CLOSE = 1e-6
+_LARGEST_NEXT_GAIN = 0.98
+"""A loss that speeds up is not believed to lose more than this by the next factor; a power law may."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,21 @@ def basis(bundle: Bundle, exponent: Floats) -> tuple[Floats, Floats]:
     return np.expm1(exponent[:, :, None] * bundle.below[:, None, :]) / top[:, :, None], top
 
 
+def steepest(bundle: Bundle, exponent: Floats) -> Floats:
+    """The largest change over the range: beyond the power law the loss may speed up, but not be used up by κ x_max.
+
+    Args:
+        bundle: the curves.
+        exponent: of shape (curves, k).
+
+    Returns:
+        Changes L of shape (curves, k), at least those of the power law (φ = 1).
+    """
+    phi = np.maximum(_LARGEST_NEXT_GAIN / -np.expm1(-exponent * np.log(bundle.kappa)), 1.0)
+    most: Floats = np.log1p(phi * np.expm1(exponent * bundle.span[:, None]))
+    return most
+
+
 def _squares(bundle: Bundle, share: Floats, change: Floats) -> tuple[Floats, Floats, Floats]:
     """Sum of squares at a change L, with its half-gradient and its Gauss–Newton curvature in L."""
     shape = np.log1p(np.expm1(change)[..., None] * np.minimum(share, 1.0))
@@ -94,7 +112,7 @@ def _squares(bundle: Bundle, share: Floats, change: Floats) -> tuple[Floats, Flo
 
 
 def fit_change(bundle: Bundle, exponent: Floats) -> tuple[Floats, Floats]:
-    """Least squares in the change L for given exponents, under φ <= 1.
+    """Least squares in the change L for given exponents, up to the steepest.
 
     Args:
         bundle: the curves.
@@ -104,7 +122,7 @@ def fit_change(bundle: Bundle, exponent: Floats) -> tuple[Floats, Floats]:
         The change and its sum of squares, both of shape (curves, k).
     """
     share, _ = basis(bundle, exponent)
-    most = exponent * bundle.span[:, None]
+    most = steepest(bundle, exponent)
     weight, centred = (
         bundle.weight,
         bundle.below
@@ -158,7 +176,7 @@ def functionals(bundle: Bundle, exponent: Floats, change: Floats) -> dict[Functi
 def _edge(bundle: Bundle, exponent: Floats, start: Floats, limit: Floats, sign: int) -> Floats:
     """The change at which the sum of squares reaches the limit, going up or down from its minimum."""
     share, _ = basis(bundle, exponent)
-    most = exponent * bundle.span[:, None] if sign > 0 else np.full(exponent.shape, np.inf)
+    most = steepest(bundle, exponent) if sign > 0 else np.full(exponent.shape, np.inf)
     sse, _, curvature = _squares(bundle, share, start)
     inside, outside = start, np.full(exponent.shape, sign * np.inf)
     at = start + sign * np.sqrt(np.maximum(limit[:, None] - sse, 0) / np.maximum(curvature, 1e-12))
@@ -265,7 +283,7 @@ def squares_at(bundle: Bundle, functional: Functional, value: float) -> Floats:
             ratio = 1 + top * value / -np.expm1(-exponent * np.log(bundle.kappa))
         else:
             ratio = 1 + top * (1 - value)
-        possible = (ratio > 0) & (ratio <= (1 + top) * (1 + 1e-12))
+        possible = (ratio > 0) & (ratio <= np.exp(steepest(bundle, exponent)) * (1 + 1e-12))
         sse, _, _ = _squares(bundle, share, np.log(np.where(possible, ratio, 1.0)))
         sse = np.where(possible, sse, np.inf)
         best = sse.argmin(axis=1)

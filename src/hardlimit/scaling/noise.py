@@ -40,6 +40,15 @@ def weighted(curve: Curve) -> bool:
     return counted(curve) or (not curve.fraction and errors is not None and bool(np.all(errors > 0)))
 
 
+def half_an_item(loss: float, items: int) -> float:
+    """A counted loss that is no zero: none wrong is read as half a wrong item.
+
+    >>> half_an_item(0.0, 99), half_an_item(0.2, 99)
+    (0.005, 0.2)
+    """
+    return max(loss, 0.5 / (items + 1))
+
+
 def _start(curve: Curve) -> tuple[Floats, Floats]:
     """First ln y and weight of each point."""
     losses = curve.losses

@@ -67,7 +67,7 @@ def what_would_decide(judged: ScalingVerdict, rule: Rule | None = None) -> Plan:
 
     >>> from hardlimit.scaling.tasks import verdict
     >>> x = [1e8, 3e8, 1e9, 3e9, 1e10]
-    >>> plan = what_would_decide(verdict(Curve.of(x, [3.0, 2.9, 2.7, 2.68, 2.5])))
+    >>> plan = what_would_decide(verdict(Curve.of(x, [3.0, 2.86, 2.77, 2.68, 2.66])))
     >>> plan.steps[0].verdict
     <Verdict.SATURATES: 'SATURATES'>
     """

@@ -4,75 +4,12 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 from hardlimit.core import InsufficientDataError, InvalidValueError, Resource, Value
 from hardlimit.scaling.curve import Curve, ScalePoint
 from hardlimit.scaling.metrics import METRICS, Metric, chance_of
-
-
-class Record(Value, frozen=True):
-    """One result as it was published.
-
-    Args:
-        model: name of the model.
-        task: name of the task.
-        metric: name of the metric.
-        value: as published.
-        n: items behind it, where known.
-        stderr: standard error in the metric's unit, where known.
-        scale: amount of the resource, where the source states it.
-        step: training step of the checkpoint, where there are several.
-        shots: examples in the prompt, where known.
-        better: direction, where the source states it.
-        subject: group of the task, where the source states it.
-        source: file and line.
-    """
-
-    model: str
-    task: str
-    metric: str
-    value: float
-    n: int | None = None
-    stderr: float | None = None
-    scale: float | None = None
-    step: int | None = None
-    shots: int | None = None
-    better: Literal["higher", "lower"] | None = None
-    subject: str | None = None
-    source: str = ""
-
-
-class Reading(Value, frozen=True):
-    r"""How a table is to be read where it does not say so itself.
-
-    Args:
-        resource: what grows; for training data the scale is `step` times `tokens_per_step`.
-        scales: amount of the resource by model name.
-        pattern: regular expression whose first group in a model's name is its size, such as `-(\d+)M-`.
-        family: part of the names of the models that belong to the curve, where there are several families.
-        better: direction by metric, for metrics that are not known.
-        percent: metrics given as percentages.
-        chance: what guessing scores, by task.
-        best: best possible value by task, where labels are known to be wrong.
-        step: the checkpoint to read, or None for the last that all models have.
-        tokens_per_step: for training data as the resource.
-        independent: points of one training run are taken as separate runs.
-        average: several results of one model and metric (seeds) are averaged.
-    """
-
-    resource: Resource = Resource.PARAMETERS
-    scales: dict[str, float] = {}
-    pattern: str | None = None
-    family: str | None = None
-    better: dict[str, Literal["higher", "lower"]] = {}
-    percent: tuple[str, ...] = ()
-    chance: dict[str, float] = {}
-    best: dict[str, float] = {}
-    step: int | None = None
-    tokens_per_step: float | None = None
-    independent: bool = False
-    average: bool = False
+from hardlimit.scaling.noise import counted
+from hardlimit.scaling.records import Reading, Record
 
 
 class CurveTable(Value, frozen=True):
@@ -133,6 +70,7 @@ def curves_in(records: Iterable[Record], reading: Reading | None = None) -> Curv
     rows = list(records)
     if not rows:
         raise InsufficientDataError("The results hold no number at all; give at least one file with results.")
+    reading.check(rows)
     notes: list[str] = []
     rows = _one_family(rows, reading)
     rows = _one_checkpoint(rows, reading, notes)
@@ -148,13 +86,33 @@ def curves_in(records: Iterable[Record], reading: Reading | None = None) -> Curv
         if len(points) < 3:
             skipped.append((f"{task}/{metric}", f"{len(points)} scale{'s' * (len(points) != 1)}; 3 are needed"))
             continue
-        curves.append(_curve(task, metric, points, members, reading, subjects[task]))
+        curve = _curve(task, metric, points, members, reading, subjects[task])
+        if not counted(curve) and (passed := curve.losses <= 0).any():
+            reached = float(curve.values[passed][0])
+            skipped.append(
+                (
+                    f"{task}/{metric}",
+                    f"a value of {reached:g} reaches or passes the best possible one ({curve.best:g}), and the number "
+                    "of items behind it is not known",
+                )
+            )
+            continue
+        curves.append(curve)
     if not curves:
-        raise InsufficientDataError(
-            f"No task was measured at 3 scales or more ({len(skipped)} have fewer, such as {skipped[0][0]}); a curve "
-            "needs results of at least 3 sizes of one family."
-        )
+        raise InsufficientDataError(_nothing(skipped))
     return CurveTable(curves=tuple(curves), skipped=tuple(skipped), notes=tuple(notes))
+
+
+def _nothing(skipped: list[tuple[str, str]]) -> str:
+    """Why a table holds no curve."""
+    short = [name for name, why in skipped if why.endswith("are needed")]
+    if short:
+        return (
+            f"No task was measured at 3 scales or more ({len(short)} have fewer, such as {short[0]}); a curve needs "
+            "results of at least 3 sizes of one family."
+        )
+    name, why = skipped[0]
+    return f"No curve can be judged. {name}: {why}. Give n, or a best value that cannot be reached (--best TASK=…)."
 
 
 def _one_family(rows: list[Record], reading: Reading) -> list[Record]:
@@ -166,7 +124,7 @@ def _one_family(rows: list[Record], reading: Reading) -> list[Record]:
         rows = kept
     families = Counter(family_in(row.model) for row in rows if row.model not in reading.scales)
     if len(families) > 1 and reading.family is None:
-        names = ", ".join(f"{name} ({count} results)" for name, count in sorted(families.items()))
+        names = ", ".join(f"{name} ({count} result{'s' * (count != 1)})" for name, count in sorted(families.items()))
         raise InvalidValueError(
             f"These results mix {len(families)} families of models: {names}. A curve holds everything but the size "
             "fixed: choose one with --family TEXT, or say the sizes yourself with --scale NAME=PARAMETERS."
@@ -180,6 +138,8 @@ def _one_checkpoint(rows: list[Record], reading: Reading, notes: list[str]) -> l
         if row.step is not None:
             steps[row.model].add(row.step)
     if not steps:
+        if reading.step is not None:
+            raise InvalidValueError(f"Step {reading.step} was asked for, but no result states its training step.")
         return rows
     if reading.resource is Resource.DATA:
         models = {row.model for row in rows}
@@ -210,13 +170,21 @@ def _one_checkpoint(rows: list[Record], reading: Reading, notes: list[str]) -> l
     return [row for row in rows if row.step in (None, step)]
 
 
-def _scale(row: Record, reading: Reading) -> float:
+def scale_of(row: Record, reading: Reading) -> float:
+    """Amount of the resource behind a result, as its source, the user or the model's name states it."""
+    if reading.resource is Resource.DATA and row.tokens is not None:
+        return row.tokens
     if reading.resource is Resource.DATA and row.step is not None and row.scale is None:
         return float(row.step) * (reading.tokens_per_step or 1.0)
     if row.model in reading.scales:
         return reading.scales[row.model]
     if row.scale is not None:
         return row.scale
+    if reading.resource is Resource.DATA:
+        raise InvalidValueError(
+            f"How much data '{row.model}' was trained on is not known ({row.source or 'no source'}). Give a column "
+            f"`tokens`, or say it with --scale '{row.model}=3e11'."
+        )
     if reading.pattern is not None:
         match = re.search(reading.pattern, row.model)
         text = match.group(1) if match and match.groups() else None
@@ -241,6 +209,9 @@ def _number(text: str) -> float | None:
 def metric_of(metric: str, members: list[Record], reading: Reading) -> Metric:
     """How a metric is read: by its name, by what the source states, or by what the user says."""
     stated = reading.better.get(metric) or next((row.better for row in members if row.better is not None), None)
+    best = next((row.best for row in members if row.best is not None), None)
+    if best is not None and stated is not None:
+        return Metric(better=stated, binary=all(row.counted for row in members), best=best)
     known = METRICS.get(metric)
     if known is not None and (stated is None or stated == known.better):
         return known
@@ -255,10 +226,10 @@ def metric_of(metric: str, members: list[Record], reading: Reading) -> Metric:
 
 def _points(task: str, metric: str, members: list[Record], reading: Reading) -> tuple[ScalePoint, ...]:
     how = metric_of(metric, members, reading)
-    factor = _percent(task, metric, members, reading, how)
+    factor = share_factor(task, metric, members, reading, how)
     by_scale: dict[float, list[Record]] = defaultdict(list)
     for row in members:
-        by_scale[_scale(row, reading)].append(row)
+        by_scale[scale_of(row, reading)].append(row)
     points = []
     for scale, rows in sorted(by_scale.items()):
         if len(rows) > 1 and not reading.average:
@@ -267,27 +238,34 @@ def _points(task: str, metric: str, members: list[Record], reading: Reading) -> 
                 f"{task}/{metric} has {len(rows)} results at scale {scale:g} ({sources}). Remove the extra ones, or "
                 "pass --average if they are seeds of one setting."
             )
-        points.append(_merged(scale, rows, how, factor))
+        points.append(point_of(scale, rows, how, factor))
     return _fill_counts(tuple(points), how)
 
 
-def _percent(task: str, metric: str, members: list[Record], reading: Reading, how: Metric) -> float:
+def share_factor(task: str, metric: str, members: list[Record], reading: Reading, how: Metric) -> float:
+    """What a metric's values are multiplied with to be shares, where they are percentages; mixtures are refused."""
     if metric in reading.percent:
         return 0.01
-    if not how.binary and how.best != 1.0:
+    if (not how.binary and how.best != 1.0) or all(row.best is not None for row in members):
         return 1.0
     values = [row.value for row in members]
     if max(values) <= 1.0 and min(values) >= 0.0:
         return 1.0
     if min(values) > 1.0 and max(values) <= 100.0:
         return 0.01
+    if min(values) < 0 or max(values) > 100:
+        raise InvalidValueError(
+            f"{task}/{metric} is known as a share of items, but its values run from {min(values):g} to "
+            f"{max(values):g}, which are neither fractions nor percentages. Correct the file, or, if this is another "
+            "metric, give it a name of its own and say --better NAME=higher or lower."
+        )
     raise InvalidValueError(
         f"{task}/{metric} is a share of items, but its values run from {min(values):g} to {max(values):g}: fractions "
         f"and percentages seem mixed. Correct the file, or pass --percent {metric} if all are percentages."
     )
 
 
-def _merged(scale: float, rows: list[Record], how: Metric, factor: float) -> ScalePoint:
+def point_of(scale: float, rows: list[Record], how: Metric, factor: float) -> ScalePoint:
     """One point from the results at one scale (several only where seeds are averaged)."""
     values, errors = [], []
     for row in rows:
@@ -349,6 +327,7 @@ def _curve(
         best=reading.best.get(bare, how.best),
         chance=(reading.chance.get(bare, chance_of(bare)) if how.binary else None),
         subject=stated or subject,
+        apart=any(row.apart for row in members),
         family=family_in(members[0].model),
     )
 

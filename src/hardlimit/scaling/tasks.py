@@ -202,7 +202,7 @@ def pooled_by_subject(curves: Sequence[Curve], *, at_least: int = 3) -> tuple[Cu
         raise InvalidValueError(f"Pooling needs at least 2 tasks, got at_least={at_least}.")
     groups: dict[tuple[object, ...], list[Curve]] = defaultdict(list)
     for curve in curves:
-        if curve.fraction and curve.items is not None and curve.subject:
+        if curve.fraction and curve.items is not None and curve.subject and not curve.apart:
             key = (curve.subject, curve.metric, curve.better, curve.best, tuple(curve.scales.tolist()))
             groups[key].append(curve)
     made = []

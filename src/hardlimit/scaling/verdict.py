@@ -57,10 +57,11 @@ class ScalingVerdict(Value, frozen=True):
         because: one sentence with the numbers.
         gain_so_far: 1 − f(x_max)/f(x_min), with its interval (two-sided at 2·level − 1; each end one-sided at level).
         next_gain: 1 − f(κ x_max)/f(x_max).
-        floor_fraction: share of the last loss that does not shrink, or None where the data cannot say.
+        floor_fraction: share of the last loss that does not shrink, or None where the data cannot say; below 0 where
+            the loss falls faster than any power law.
         floor_says: what may be said about a floor.
         exponent: α of the fitted law, ln y = ln Y + ln(1 − φ + φ (x/x_max)^−α).
-        reducible: φ of the fitted law: the share of the last loss that it lets shrink.
+        reducible: φ of the fitted law: the share of the last loss that it lets shrink; above 1 where it speeds up.
         level_at_largest: fitted loss at the largest scale.
         decades: measured range.
         noise: standard deviation of ln(loss) at one scale.
@@ -105,6 +106,19 @@ class ScalingVerdict(Value, frozen=True):
 
 ORDER = (Verdict.HURTS, Verdict.CANNOT_PROGRESS, Verdict.SATURATES, Verdict.HELPS)
 """The order in which the rule asks; the first that holds is the verdict."""
+
+
+def by_margins(so_far: Estimate, gain: Estimate, rule: Rule) -> Verdict:
+    """The first of the rule's conditions that holds for two intervals, whose ends the data bound."""
+    low, high = so_far.interval.low or 0.0, so_far.interval.high or 0.0
+    next_low, next_high = gain.interval.low or 0.0, gain.interval.high or 0.0
+    holds = (
+        high < -rule.gain_so_far,
+        low > -rule.gain_so_far and high < rule.gain_so_far,
+        low > rule.gain_so_far and next_high < rule.next_gain,
+        next_low > rule.next_gain,
+    )
+    return next((verdict for verdict, one in zip(ORDER, holds, strict=True) if one), Verdict.UNDETERMINED)
 
 
 @dataclass(frozen=True)

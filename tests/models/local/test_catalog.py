@@ -38,8 +38,8 @@ def test_a_local_model_is_opened_by_path_with_its_options(tiny):
             "embedded:gpt",
             {},
             InvalidValueError,
-            "The embedded model is SmolLM2-135M-Instruct and takes no path, got 'embedded:gpt'. "
-            "Use embedded, or local:gpt.",
+            "The embedded models are SmolLM2-135M-Instruct and tiny-eyes and take no path, got 'embedded:gpt'. "
+            "Use embedded, embedded:tiny-eyes, or local:gpt.",
         ),
         ("local:", {}, InvalidValueError, "A local model needs a path: local:PATH, or a name on the Hugging Face hub."),
         ("local", {}, InvalidValueError, "A local model needs a path: local:PATH, or a name on the Hugging Face hub."),

@@ -1,11 +1,11 @@
 """Charts: from a measurement to Vega-Lite specifications, by the measurement's name."""
 
-from hardlimit.report.charts import context, hallucination
+from hardlimit.report.charts import context, hallucination, multimodal, reasoning, retrieval
 from hardlimit.report.charts.generic import generic
 from hardlimit.report.charts.picture import Key, Picture, Scene
 from hardlimit.report.charts.theme import CONFIG
 
-DRAWERS = hallucination.DRAWERS | context.DRAWERS
+DRAWERS = hallucination.DRAWERS | context.DRAWERS | reasoning.DRAWERS | retrieval.DRAWERS | multimodal.DRAWERS
 
 __all__ = ["CONFIG", "Key", "Picture", "Scene", "pictures"]
 

@@ -47,6 +47,11 @@ CTX_5 = Statement(
     falsified_by="Two reads that differ by more than one unit in the last place beyond the collapse length.",
     paper="The paper does not state it as a lemma.",
     effects=(
+        Effect(
+            resource=Resource.CONTEXT,
+            verdict=Verdict.CANNOT_PROGRESS,
+            when="beyond the collapse length, at fixed spread and precision",
+        ),
         Effect(resource=Resource.PRECISION, verdict=Verdict.HELPS, when="each bit doubles the length"),
         Effect(resource=Resource.MARGIN, verdict=Verdict.HELPS, when="sharper attention"),
         Effect(resource=Resource.DATA, verdict=Verdict.CANNOT_PROGRESS, when="at fixed spread and precision"),

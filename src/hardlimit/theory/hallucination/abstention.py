@@ -179,7 +179,9 @@ def score_ceiling(confidences: ArrayLike, threshold: float) -> Bound:
     point = operating_point(confidences, threshold)
     at = {"threshold": float(threshold), "questions": int(np.size(np.asarray(confidences)))}
     parts = {"answered": point.answered, "right": point.right, "wrong": point.wrong}
-    return at_most(HALL_10, CHOW_SCORE, point.score, at=at, parts=parts)
+    # Each answer is worth (p − t)/(1 − t); summed so, nothing cancels and rounding stays relative.
+    worth = np.maximum(np.asarray(confidences, dtype=np.float64) - threshold, 0.0)
+    return at_most(HALL_10, CHOW_SCORE, float(worth.mean()) / (1 - threshold), at=at, parts=parts)
 
 
 def abstention_floor(threshold: float) -> Bound:

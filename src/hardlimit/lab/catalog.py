@@ -1,0 +1,16 @@
+"""The experiments of the lab, by name. They need torch only when they measure."""
+
+from hardlimit.core import Catalog
+from hardlimit.lab.experiment import Experiment
+from hardlimit.lab.experiments.capacity import Capacity
+from hardlimit.lab.experiments.crowding import Crowding
+from hardlimit.lab.experiments.dimension import Dimension
+from hardlimit.lab.experiments.hops import Hops
+from hardlimit.lab.experiments.monofacts import Monofacts
+from hardlimit.lab.experiments.positions import Positions
+
+EXPERIMENTS: Catalog[type[Experiment]] = Catalog(
+    "experiment",
+    {kind.name: kind for kind in (Crowding, Positions, Capacity, Hops, Monofacts, Dimension)},
+    group="hardlimit.experiments",
+)

@@ -1,0 +1,193 @@
+"""Experiments: their tasks against brute force, their readings against definitions, their conclusions from rows."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from hardlimit.core import Estimate, Interval, InvalidValueError, Standing
+from hardlimit.lab.catalog import EXPERIMENTS
+from hardlimit.lab.experiment import Scale, curve, share
+from hardlimit.lab.experiments import capacity, crowding, dimension, hops, monofacts, positions
+from hardlimit.lab.tasks import NOTHING, generator
+from hardlimit.lab.transformer import Architecture, Family
+from hardlimit.theory import CLAIMS
+from hardlimit.theory import context as theory
+
+pytestmark = pytest.mark.local
+
+
+def drawn(task, n=40, progress=1.0, seed=0):
+    return task.draw(generator(seed, 1), n, progress)
+
+
+def test_every_experiment_says_what_it_confronts_and_has_cells():
+    for name, kind in EXPERIMENTS.items():
+        for extent in ("smoke", "quick", "full"):
+            scale = Scale(extent=extent)
+            design, cells = kind().design(scale), kind().cells(scale)
+            assert set(design.claims) <= set(CLAIMS) and design.would_refute, name
+            assert len({cell.name for cell in cells}) == len(cells) >= 2
+    with pytest.raises(InvalidValueError, match="one model has no spread"):
+        Scale(seeds=1)
+
+
+def test_the_needle_is_the_only_pair_with_its_key():
+    batch = drawn(crowding.Needle(30))
+    for tokens, row, answer in zip(batch.tokens, batch.rows, batch.answers, strict=True):
+        key = tokens[row[0]] - crowding.KEYS * crowding.VALUES
+        found = [pair % crowding.VALUES for pair in tokens[:-1] if pair // crowding.VALUES == key]
+        assert found == [answer[0]]
+
+
+def test_the_majority_is_one():
+    for closest in (False, True):
+        batch = drawn(crowding.Majority(9, closest))
+        ones = batch.tokens[:, :-1].sum(1)
+        assert ((ones > 4) == (batch.answers[:, 0] == 1)).all()
+        assert set(ones.tolist()) == {4, 5} if closest else len(set(ones.tolist())) > 4
+
+
+@pytest.mark.parametrize("schedule", positions.SCHEDULES)
+def test_a_question_is_answered_in_its_own_document(schedule):
+    task, asked, longest = positions.Pairs(32, schedule, 40), 0, 0
+    batch = drawn(task, progress=0.5)
+    for tokens, row, answers, parts in zip(*batch, strict=True):
+        for place, answer in zip(row, answers, strict=True):
+            if answer == NOTHING:
+                continue
+            key = tokens[place] - task.keys * positions.VALUES
+            there = [i for i in range(0, place, 2) if tokens[i] // positions.VALUES == key and parts[i] == parts[place]]
+            assert len(there) == 1 and tokens[there[0]] % positions.VALUES == answer
+            asked, longest = asked + 1, max(longest, place - there[0])
+    assert asked > 300
+    assert bool(longest > 25) is (schedule in ("full", "uniform"))
+
+
+def test_curriculum_documents_grow_from_an_eighth_of_the_window_to_all_of_it():
+    lengths = []
+    for progress in (0.0, 0.4, 0.75, 1.0):
+        parts = drawn(positions.Pairs(64, "curriculum", 64), 1, progress).segments[0]
+        lengths.append(int((parts == 0).sum()))
+    assert lengths[0] == 8 and lengths[0] < lengths[1] < lengths[2] == lengths[3] == 64
+
+
+@pytest.mark.parametrize("scratchpad", [False, True])
+def test_pointers_lead_where_they_lead(scratchpad):
+    task = hops.Pointers(7, 3, scratchpad)
+    batch = task.ask(generator(3, 1), 20, np.full(20, 2))
+    for tokens, answers in zip(batch.tokens, batch.answers, strict=True):
+        leads = {pair // 7: pair % 7 for pair in tokens[:7]}
+        assert len(leads) == 7
+        start = tokens[7 if scratchpad else 8] - 49
+        wanted = [49 + leads[start], 49 + leads[leads[start]]]
+        assert answers.tolist() == ([*wanted, NOTHING] if scratchpad else [wanted[1]])
+
+
+def test_a_world_counts_what_its_corpus_tells():
+    task = monofacts.People(8, 4, 500, 1.0, seed=2)
+    world = monofacts.made(task)
+    told = world.times_told()
+    for person in range(64):
+        assert told[person] == sum((world.people == person) & (world.said == world.facts[person]))
+    unknown = (world.said == 4).mean()
+    assert abs(unknown - 0.1) < 0.05 and math.isclose(world.chances.sum(), 1.0)
+    assert set(world.said[world.said != 4] - world.facts[world.people][world.said != 4]) == {0}
+
+
+def test_the_calibration_gap_is_the_definition():
+    """Two questions of three values: a sure wrong answer counts in full, the true law not at all."""
+    sure_wrong = np.array([[0.0, 1.0, 0.0, 0.0]])
+    assert monofacts.calibration_gap(sure_wrong, np.array([0]), 3) == 1.0
+    truth = np.array([[0.9, 0.0, 0.0, 0.1]])
+    assert monofacts.calibration_gap(truth, np.array([0]), 3) == 0.0
+    unknown = np.array([[0.0, 0.0, 0.0, 1.0]])
+    assert monofacts.calibration_gap(unknown, np.array([0]), 3) == pytest.approx(0.9)
+
+
+@torch.no_grad()
+def test_a_needle_reading_is_what_its_logits_say():
+    shape = Architecture(vocabulary=288, layers=1, width=16, heads=1, kv_heads=1, positions="none", tied=False)
+    family = Family(shape, [0, 1])
+    reading = crowding.read_needle(family, crowding.Needle(6), 5)
+    task = crowding.Needle(6)
+    tokens = torch.from_numpy(np.stack([task.draw(generator(s, 2, 6 * 1009), 5, 1.0).tokens for s in (0, 1)]))
+    watch = []
+    family.hidden(tokens, watch=watch)
+    logits = shape.attention.logits(watch[0].queries, watch[0].keys, None)[:, 0, -1].double().numpy().reshape(2, 5, 7)
+    key = tokens.numpy()[..., -1:] - 256
+    for member in range(2):
+        for case in range(5):
+            (place,) = np.flatnonzero(tokens.numpy()[member, case, :-1] // 8 == key[member, case])
+            rest = np.delete(logits[member, case, :-1], place)
+            needle = logits[member, case, place]
+            found = {name: float(getattr(reading, name)[member, case, 0]) for name in reading._fields[1:]}
+            assert found["margin"] == pytest.approx(needle - np.log(np.exp(rest).sum()), abs=1e-4)
+            assert found["gap"] == pytest.approx(needle - rest.mean(), abs=1e-4)
+            assert found["spread"] == pytest.approx(rest.std(), abs=1e-4)
+            assert found["weight"] == pytest.approx(np.exp(needle) / np.exp(logits[member, case]).sum(), abs=1e-4)
+
+
+def test_flipping_a_digit_moves_a_read_no_further_than_the_bound():
+    family = Family(Architecture(vocabulary=3, layers=1, width=16, heads=1, kv_heads=1, positions="none"), [0, 1])
+    for length in (9, 257):
+        read = crowding.read_pairs(family, crowding.Majority(length, closest=True), 6, torch.float32)
+        bound = theory.influence_bound(length, float(read.spread.max()))
+        assert 0 < read.influence.max() <= bound
+        coarse = crowding.read_pairs(family, crowding.Majority(length, closest=True), 6, torch.bfloat16)
+        assert coarse.units.max() < read.units.max() / 1000
+
+
+def test_the_moment_curve_retrieves_every_pair_and_ties_do_not_count():
+    docs, queries = dimension.moment_curve(9, 2, "cpu")
+    wanted = torch.tensor(dimension.pairs(9))
+    assert dimension.retrieved(docs, queries, wanted).all()
+    assert not dimension.retrieved(docs, queries * 0, wanted).any()
+    assert not dimension.retrieved(docs[:, [0, 1, 2, 3, 4, 5, 6, 8, 7]], queries, wanted).all()
+
+
+def test_a_packed_file_holds_what_it_says():
+    tasks = [capacity.Facts(4, 4, seed) for seed in (0, 1)]
+    family = Family(Architecture(vocabulary=12, layers=1, width=8), [0, 1])
+    before = family.weights.detach().clone()
+    right, sizes = capacity.packed(family, tasks, 256)
+    assert torch.equal(family.weights, before)
+    fine, _ = capacity.packed(family, tasks, 2**8)
+    assert right == fine == capacity.recalled(family, tasks)
+    _, coarse = capacity.packed(family, tasks, 8)
+    assert all(a < 0.6 * b for a, b in zip(coarse, sizes, strict=True))
+    codes = np.random.default_rng(0).integers(8, size=64).astype(np.uint8)
+    bits = np.unpackbits(np.frombuffer(capacity.bits_of(codes, 8), dtype=np.uint8)).reshape(64, 3)
+    assert (bits @ [4, 2, 1]).tolist() == codes.tolist()
+
+
+def test_reach_is_read_off_where_accuracy_falls_below_the_line():
+    def rows(shares, seed=0):
+        return [
+            {"seed": seed, "length": length, "right": round(1000 * s), "n": 1000}
+            for length, s in zip((8, 16, 32), shares, strict=True)
+        ]
+
+    assert positions.reaches(rows((1.0, 0.9, 0.7)), 0.8) == [pytest.approx(16 * 2**0.5)]
+    assert positions.reaches(rows((1.0, 1.0, 0.9)) + rows((0.5, 0.4, 0.3), 1), 0.8) == pytest.approx([32, 8])
+    told = positions.ratio([2.0, 8.0], [1.0, 2.0])
+    assert told.value == pytest.approx(8**0.5) and told.interval.low < 1 < told.interval.high
+
+
+def test_agreement_needs_an_interval_that_is_near_and_narrow():
+    def standing(low, high):
+        return crowding.interval_within(Interval(low=low, high=high, level=0.95, method="x"), 1.0, 0.1)
+
+    assert standing(0.95, 1.2) is Standing.AGREES and standing(1.05, 1.3) is Standing.AGREES
+    assert standing(1.15, 1.3) is Standing.DISAGREES and standing(0.2, 0.85) is Standing.DISAGREES
+    assert standing(0.0, 2.0) is Standing.UNDETERMINED
+
+
+def test_points_pool_seeds_as_clusters():
+    rows = [{"a": a, "seed": s, "right": r, "n": 10} for a, s, r in ((1, 0, 9), (1, 1, 5), (2, 0, 3), (2, 1, 4))]
+    points = curve(rows, ["a"])
+    assert [(p.at["a"], p.tally.right, p.tally.n) for p in points] == [(1, 14, 20), (2, 7, 20)]
+    assert isinstance(points[0].estimate, Estimate) and points[0].estimate == share(rows[:2])
+    width = points[0].estimate.interval.high - points[0].estimate.interval.low
+    assert width > 0.5  # Two models that differ so much say little, however many cases each was asked.
