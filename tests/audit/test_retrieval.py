@@ -67,6 +67,7 @@ def test_a_reader_that_is_distracted_is_told_to_retrieve_little(tmp_path):
     assert judged[Resource.DOCUMENTS] == Verdict.HURTS
     assert judged[Resource.EMBEDDING] == judged[Resource.PRECISION] == Verdict.UNDETERMINED
     assert "Retrieve: it pays for this model." in report.advice
+    assert "Send about 2 passages, not what the window holds." in report.advice
     assert "Planted texts are believed: check where passages come from." in report.advice
     curve = measured(report, "accuracy_by_passages")
     assert curve.parameters["delta_low"] < 0.2 < curve.parameters["delta_high"]
@@ -127,7 +128,7 @@ def test_an_encoder_adds_dense_retrieval_margins_and_drift(tmp_path, monkeypatch
     assert {point.at["retriever"] for f in laws for point in f.measurement.points} <= {"bm25", "dense"}
     assert laws
     assert report.undecided[0].startswith("The budget ended these designs before all their questions were asked: ")
-    assert "The model rewrote the queries." in measured(report, "drift").note
+    assert "rewritten by templates" in measured(report, "drift").note
 
 
 def test_a_model_that_rewrites_makes_chains(tmp_path):

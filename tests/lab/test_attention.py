@@ -78,6 +78,15 @@ def test_hierarchical_opens_the_best_chunks_and_its_own():
     assert (three > 0).tolist() == [True, True, True, True, False, False, True]
 
 
+def test_a_chunk_is_scored_by_the_keys_that_may_be_seen():
+    keys = torch.zeros(1, 1, 6, 2)
+    keys[0, 0, :, 0] = torch.tensor([4.0, -100.0, 3.0, 3.0, 0.0, 0.0])
+    query = torch.tensor([1.0, 0.0]).expand(1, 1, 1, 2)
+    seen = torch.tensor([True, False, True, True, True, True])[None, None, None]
+    weights = Hierarchical(chunk=2, chosen=2).weights(query, keys, seen)[0, 0, 0]
+    assert (weights > 0).tolist() == [True, False, False, False, True, True]
+
+
 def test_hierarchical_with_every_chunk_open_is_softmax():
     q, k, v = drawn(seed=3)
     all_open = Hierarchical(chunk=3, chosen=3)

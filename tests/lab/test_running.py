@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,7 @@ def test_a_report_that_is_not_there(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("HARDLIMIT_TEST_RAY" not in os.environ, reason="a Ray cluster takes half a minute to start")
 def test_ray_measures_the_same(smoke, tmp_path):
     ray = pytest.importorskip("ray")
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)

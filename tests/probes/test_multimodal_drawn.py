@@ -8,7 +8,7 @@ from PIL import Image
 
 from hardlimit.core import Generate, InvalidValueError, See
 from hardlimit.probes.multimodal import Drawn, UsualColour
-from hardlimit.probes.multimodal.canvas import PALETTE, Look, opened
+from hardlimit.probes.multimodal.canvas import PALETTE, Look
 from hardlimit.probes.multimodal.familiar import COLOURS, THINGS
 from hardlimit.probes.multimodal.tasks import TASKS
 from hardlimit.testing import check_probe
@@ -41,13 +41,14 @@ def test_neither_the_order_nor_the_question_tells_the_answer():
     assert abs(firsts.count("yes") - 200) < 35
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "paths"])
 def test_a_linear_classifier_of_the_nuisances_is_at_chance(task):
     """What varies without telling (look, order, mean brightness and place of all that is drawn) tells nothing.
 
     Each case is coded by its answer's rank among the two of its pair; the classifier sees one picture at a time.
-    Of 240 held-out cases, chance is 120 ± 27 (3.5 standard deviations; a false alarm in 5 of 10,000 tasks). The tasks
-    whose answer is an amount of ink (`grid`, `squares`) are tried without the brightness, which is their answer.
+    Of 240 held-out cases, chance is 120 ± 27 (3.5 standard deviations; a false alarm in 5 of 10,000 tasks). Where the
+    answer is itself ink (a cross that is there, one more line or square, lines that are longer because they cross),
+    brightness and place are left out: they are what is asked.
     """
     probe = Drawn(task=task, pixels=32)
     rows, labels = [], []
@@ -56,7 +57,7 @@ def test_a_linear_classifier_of_the_nuisances_is_at_chance(task):
         pixels = np.asarray(pair.pictures[member].image(), float)
         drawn = np.abs(pixels - look.background).sum(axis=2)
         features = [getattr(look, name) for name in look.__struct_fields__] + [float(member)]
-        if task not in ("grid", "squares"):
+        if task not in ("grid", "squares", "spot", "crossings"):
             features += [drawn.mean(), *(np.argwhere(drawn > 30).mean(axis=0) if (drawn > 30).any() else (16, 16))]
         rows.append(features)
         labels.append(1.0 if pair.answers[member] == max(pair.answers) else -1.0)

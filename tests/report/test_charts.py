@@ -6,10 +6,11 @@ import altair
 import jsonschema
 import msgspec
 import pytest
+import vl_convert
 
 from hardlimit.core import Estimate, Finding, Interval, Measurement, Standing
 from hardlimit.core.quantity import ACCURACY, EFFECTIVE_CONTEXT, NEEDLE_MARGIN
-from hardlimit.report.charts import DRAWERS, Scene, pictures
+from hardlimit.report.charts import DRAWERS, Scene, marks, pictures
 from hardlimit.report.page import scene
 from tests.report import sample_claims as claims
 from tests.report.sample import sample
@@ -310,3 +311,15 @@ def test_a_logarithmic_axis_is_used_only_where_it_can_be(length):
     assert scale["type"] == ("log" if length > 0 else "linear")
     low, high = scale["domain"]
     assert low < length < high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "drawn"),
+    [(None, 3.0, "M0,0h60v50h-60Z"), (1.0, None, "M20,0h80v50h-80Z"), (1.0, 2.0, "M20,0h20v50h-20Z")],
+)
+def test_a_band_with_an_open_end_reaches_the_edge(low, high, drawn):
+    x = {"field": "x", "type": "quantitative", "scale": {"domain": [0, 5]}}
+    svg = vl_convert.vegalite_to_svg(
+        {"width": 100, "height": 50} | marks._band(marks.Band(label="", low=low, high=high), x)
+    )
+    assert f'd="{drawn}"' in svg

@@ -252,6 +252,25 @@ def test_limits_that_the_audit_left_out_are_named():
     assert "2 of 5 limits measured" in page
 
 
+def test_each_mitigation_stands_with_its_change_and_cost(text):
+    assert "41 % (33–50, n = 120) 4 % (" in text
+    assert "−37 points (−45 to −28) < 0.001 42 → 1,051" in text
+    assert "wrong or unusable answers, fewer is better" in text
+    assert "−4 points (−12 to +3) 0.31" in text
+
+
+def test_every_verdict_has_its_row_of_advice(text):
+    for limit in sample().limits:
+        for verdict in limit.verdicts:
+            assert verdict.resource in text
+    assert "Do not buy context length for this." in text
+    assert (
+        "Instead: bounded-oracle retrieval, at most 1 text: −37 points of wrong or unusable answers (−45 to −28), "
+        "for 1,051 tokens a question instead of 42 (n = 120)."
+    ) in text
+    assert "No mitigation was measured for this limit." in text
+
+
 def test_undecided_items_are_listed(page):
     assert "<li>Self-consistency over five samples: 40 of the 200 items that were needed were asked.</li>" in page
 

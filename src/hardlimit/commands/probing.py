@@ -73,8 +73,11 @@ def show_cases(cases: Sequence[Case], *, json: bool) -> None:
     for case in cases:
         console.print(Text(f"{case.id}  {_factors(case)}", style="bold"))
         for message in getattr(case.ask, "messages", ()):
-            console.print(Text(f"  {message.role}: {plain(message.content)}"))
-        console.print(Text(f"  right: {', '.join(case.gold) or 'to abstain'}", style="dim"))
+            first, *rest = message.content.splitlines() or [""]
+            console.print(Text(f"  {message.role}: {plain(first)}"))
+            for line in rest:
+                console.print(Text(f"    {plain(line)}"))
+        console.print(Text(f"  right: {plain(', '.join(case.gold)) or 'to abstain'}", style="dim"))
 
 
 def show_answers(probe: Probe, answered: Sequence[Answered], *, wanted: int, full: bool, json: bool) -> None:

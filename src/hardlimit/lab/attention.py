@@ -163,12 +163,14 @@ class Hierarchical(Attention, frozen=True, tag=True):
         seen = visible(queries, keys, allowed)
         logits = self.logits(queries, keys, allowed)
         blocks = math.ceil(n / self.chunk)
-        spare = blocks * self.chunk - n
-        some = functional.pad(seen, (0, spare)).reshape(*seen.shape[:-1], blocks, self.chunk).any(-1)
-        whole = torch.arange(blocks * self.chunk, device=keys.device).lt(n).reshape(blocks, self.chunk)
-        means = functional.pad(keys, (0, 0, 0, spare)).reshape(*keys.shape[:-2], blocks, self.chunk, -1).sum(-2)
-        means = means / whole.sum(-1, keepdim=True).to(keys.dtype)
-        scores = (queries @ means.transpose(-2, -1)).masked_fill(~some, NEVER)
+
+        def chunks(rows: Tensor) -> Tensor:
+            padded = functional.pad(rows, (0, blocks * self.chunk - n))
+            return padded.reshape(*rows.shape[:-1], blocks, self.chunk).sum(-1)
+
+        # The score of a chunk's mean key is the mean of its keys' scores; only keys that may be seen count.
+        count = chunks(seen.to(logits.dtype))
+        scores = (chunks(logits.masked_fill(~seen, 0.0)) / count.clamp(min=1)).masked_fill(count == 0, NEVER)
         own = seen.flip(-1).to(torch.uint8).argmax(-1, keepdim=True)  # distance of the last visible key from the end
         own = ((n - 1 - own) // self.chunk).expand(*scores.shape[:-1], 1)
         scores = scores.scatter(-1, own, torch.finfo(scores.dtype).max)

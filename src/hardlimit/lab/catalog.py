@@ -5,12 +5,13 @@ from hardlimit.lab.experiment import Experiment
 from hardlimit.lab.experiments.capacity import Capacity
 from hardlimit.lab.experiments.crowding import Crowding
 from hardlimit.lab.experiments.dimension import Dimension
+from hardlimit.lab.experiments.encoding import Encoding
 from hardlimit.lab.experiments.hops import Hops
 from hardlimit.lab.experiments.monofacts import Monofacts
 from hardlimit.lab.experiments.positions import Positions
 
 EXPERIMENTS: Catalog[type[Experiment]] = Catalog(
     "experiment",
-    {kind.name: kind for kind in (Crowding, Positions, Capacity, Hops, Monofacts, Dimension)},
+    {kind.name: kind for kind in (Crowding, Positions, Capacity, Hops, Monofacts, Dimension, Encoding)},
     group="hardlimit.experiments",
 )

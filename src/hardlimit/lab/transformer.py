@@ -226,7 +226,8 @@ class Family(nn.Module):
                 mask = _rows_of(allowed, wanted, k.shape[-2])
                 q = q.gather(-2, wanted.flatten(0, 1)[:, None, :, None].expand(-1, q.shape[1], -1, q.shape[-1]))
                 x = x.gather(2, wanted[..., None].expand(-1, -1, -1, x.shape[-1]))
-            k, v = (t.repeat_interleave(shape.heads // shape.kv_heads, dim=1) for t in (k, v))
+            if shape.kv_heads < shape.heads:
+                k, v = (t.repeat_interleave(shape.heads // shape.kv_heads, dim=1) for t in (k, v))
             if watch is not None:
                 watch.append(Seen(q, k, v, mask))
             read = shape.attention.attend(q, k, v, mask).transpose(1, 2).flatten(2)

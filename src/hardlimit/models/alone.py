@@ -29,6 +29,11 @@ class Alone:
         self._cache_name = next((name for name in names if name in parameters), None)
         self._keeps = "logits_to_keep" in parameters
 
+    @property
+    def network(self) -> Any:
+        """The transformers model."""
+        return self._model
+
     def run(self, works: Sequence[Work]) -> Iterator[Work]:
         """Work on requests in their order, yielding each when it is done; a failure ends its request alone."""
         for work in works:

@@ -1,8 +1,10 @@
 """Models that transformers runs here: any causal language model, by folder or by name on the Hugging Face hub."""
 
-from collections.abc import Callable, Iterator, Sequence
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,11 +29,12 @@ except ImportError as error:
     raise MissingExtraError.for_extra("local", str(error.name)) from error
 
 from hardlimit.models.alone import Alone
-from hardlimit.models.attention import Reading, failed_reading
+from hardlimit.models.attention import Reading, failed_reading, row_attention
 from hardlimit.models.decode import Generation, Scoring, failed_generation, failed_score
 from hardlimit.models.loading import checksum, ends, facts, load
 from hardlimit.models.prefix import Engine, Limits
 from hardlimit.models.render import Renderer
+from hardlimit.models.slots import Packed, RowReader
 from hardlimit.models.trial import is_readable, packed_if_faithful
 from hardlimit.models.work import Work
 
@@ -80,13 +83,7 @@ def adapt(model: Any, tokenizer: Any, *, name: str, revision: str, limits: Limit
     Returns:
         A model that also `Attends` where its attention can be read.
     """
-    packed = packed_if_faithful(model)
-    kind = ReadableModel if packed is not None and is_readable(packed) else LocalModel
-    asking = {
-        "asking": "shared prefixes" if packed else "one by one",
-        "attention": packed.attention if packed else str(model.config._attn_implementation),
-        "device": str(model.device),
-    }
+    packed, kind, asking = _asking(model, row_attention)
     renderer = Renderer(tokenizer)
     card = ModelCard(
         name=name,
@@ -98,6 +95,21 @@ def adapt(model: Any, tokenizer: Any, *, name: str, revision: str, limits: Limit
     )
     runner = Engine(packed, limits or Limits.within(card)) if packed is not None else Alone(model)
     return kind(card, renderer, runner, frozenset(ends(model, tokenizer)))
+
+
+def _asking(model: Any, reading: RowReader | None) -> "tuple[Packed | None, type[LocalModel], dict[str, str]]":
+    """Whether requests can be packed, what kind of model that makes, and how a card says it."""
+    packed = packed_if_faithful(model, reading)
+    kind = ReadableModel if packed is not None and is_readable(packed) else LocalModel
+    return (
+        packed,
+        kind,
+        {
+            "asking": "shared prefixes" if packed else "one by one",
+            "attention": packed.attention if packed else str(model.config._attn_implementation),
+            "device": str(model.device),
+        },
+    )
 
 
 class LocalModel:
@@ -117,6 +129,36 @@ class LocalModel:
     def card(self) -> ModelCard:
         """What is known about the model."""
         return self._card
+
+    def changed(
+        self,
+        change: Callable[[Any], None],
+        *,
+        name: str,
+        settings: Mapping[str, str],
+        reading: RowReader | None = row_attention,
+    ) -> "LocalModel":
+        """Make a model of the same weights whose network is changed; this one stays as it is.
+
+        Args:
+            change: changes a transformers model in place; it gets a twin, which shares the weights but neither the
+                configuration nor the tables of positions.
+            name: what the new card calls it.
+            settings: what the new card says of the change.
+            reading: how a row of attention is read, as `Packed` takes it; None if it cannot be.
+        """
+        own = self._runner.network
+        shared = [*own.parameters(), *own.state_dict(keep_vars=True).values()]
+        network = copy.deepcopy(own, {id(tensor): tensor for tensor in shared})
+        if self._card.settings["attention"] == "sdpa":
+            network.set_attn_implementation("sdpa")
+        change(network)
+        packed, kind, asking = _asking(network, reading)
+        card = msgspec.structs.replace(
+            self._card, name=name, settings=self._card.settings | asking | dict(settings), **facts(network)
+        )
+        limits = self._runner.limits if isinstance(self._runner, Engine) else Limits.within(card)
+        return kind(card, self._renderer, Engine(packed, limits) if packed else Alone(network), self._ends)
 
     def count_tokens(self, text: str) -> int:
         """Number of tokens of a text by itself, exact."""

@@ -8,6 +8,7 @@ computes every node of the tree once: N + Q·q tokens for Q questions of q token
 import itertools
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,6 +103,16 @@ class Engine:
 
     def __init__(self, model: Packed, limits: Limits) -> None:
         self._model, self._limits = model, limits
+
+    @property
+    def network(self) -> Any:
+        """The transformers model."""
+        return self._model.network
+
+    @property
+    def limits(self) -> Limits:
+        """What bounds its memory."""
+        return self._limits
 
     def run(self, works: Sequence[Work]) -> Iterator[Work]:
         """Work on requests until they are done, yielding each when it is; a failure ends its group alone."""

@@ -6,7 +6,7 @@ token sees the slots of its own ancestors only, and nothing is padded or copied.
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from hardlimit.models.attention import row_attention
 
 Slots = NDArray[np.int64]
 Allowed = NDArray[np.bool_]
+RowReader = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 SHARED, ROWS = "hardlimit_shared", "hardlimit_rows"
 _FIRST_ROOM = 256
 
@@ -110,10 +111,12 @@ class Packed:
 
     Args:
         model: a transformers causal language model; its attention implementation is set here and stays set.
+        reading: attention that gives its logits where others give their weights; None if they cannot be read.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, reading: RowReader | None = row_attention) -> None:
         self._model = model
+        self._reading = reading
         config = model.config.get_text_config(decoder=True)
         kinds = set(getattr(config, "layer_types", None) or ())
         if not kinds <= {"full_attention", "sliding_attention"}:
@@ -129,6 +132,11 @@ class Packed:
             AttentionInterface.register(SHARED, shared_attention)
             AttentionMaskInterface.register(SHARED, sdpa_mask)
             model.set_attn_implementation(SHARED)
+
+    @property
+    def network(self) -> Any:
+        """The transformers model."""
+        return self._model
 
     @property
     def attention(self) -> str:
@@ -164,8 +172,10 @@ class Packed:
         Raises:
             ModelError: if the model's attention cannot be read.
         """
+        if self._reading is None:
+            raise ModelError("This model's attention leaves keys out, so that it has no whole row of logits to read.")
         before = self._model.config._attn_implementation
-        AttentionInterface.register(ROWS, row_attention)
+        AttentionInterface.register(ROWS, self._reading)
         AttentionMaskInterface.register(ROWS, sdpa_mask)
         self._model.set_attn_implementation(ROWS)
         try:

@@ -8,13 +8,14 @@ import numpy as np
 import torch
 
 from hardlimit.core import ModelError
-from hardlimit.models.slots import Packed, SlotCache, Slots, Step
+from hardlimit.models.attention import row_attention
+from hardlimit.models.slots import Packed, RowReader, SlotCache, Slots, Step
 
 _SHARED, _OWN = 6, 5
 _WINDOW = 4
 
 
-def packed_if_faithful(model: Any) -> Packed | None:
+def packed_if_faithful(model: Any, reading: RowReader | None = row_attention) -> Packed | None:
     """Make a model ready for packed asking, if a trial on two short sequences gives its own logits.
 
     The trial packs two sequences that share a beginning, and looks at a cache in parts, as the asking engine does.
@@ -22,12 +23,13 @@ def packed_if_faithful(model: Any) -> Packed | None:
 
     Args:
         model: a transformers causal language model; left as it was if the answer is None.
+        reading: how its rows of attention logits are read, if they can be.
     """
     before = model.config._attn_implementation
     try:
         with _small_window(model):
             expected = _expected(model)
-            packed = Packed(model)
+            packed = Packed(model, reading)
             found = _found(packed, _sequences(model))
     except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError):
         packed, close = None, False

@@ -148,7 +148,9 @@ def _summary(limit: LimitReport) -> Padding:
             Text.assemble(
                 (f"{words.VERDICTS[each.verdict].word}: ", COLOURS[each.verdict]),
                 _said(each.name, "bold"),
-                f": {each.outcome} {numbers.points_words(each.difference)}, p {numbers.p_words(each.p_value)}, "
+                ": ",
+                _said(each.outcome),
+                f" {numbers.points_words(each.difference)}, p {numbers.p_words(each.p_value)}, "
                 f"{each.tokens[0]:,.0f} → {each.tokens[1]:,.0f} tokens a question",
             )
         )

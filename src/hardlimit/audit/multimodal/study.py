@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
+
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import Exhibit, LimitReport
 from hardlimit.audit.judging import by_name, percent
@@ -58,10 +60,12 @@ def _nothing(headline: str) -> LimitReport:
     return LimitReport(limit=Limit.MULTIMODAL, applies=False, headline=headline)
 
 
-def _measure(trials: Trials, origin: measure.Origin) -> list[Measurement]:
+def _measure(trials: Trials, controlled: measure.Origin) -> list[Measurement]:
+    """Measure everything; the controls stand with the two accuracies that they are controls of."""
+    origin = structs.replace(controlled, controls=())
     made = [
-        measure.pair_accuracy(trials.pictured, origin),
-        measure.accuracy(trials.pictured, origin),
+        measure.pair_accuracy(trials.pictured, controlled),
+        measure.accuracy(trials.pictured, controlled),
         *measure_inside(trials, origin),
     ]
     if trials.flips:

@@ -158,7 +158,7 @@ def measure_retrievers(found: Found, encoder: Embeds | None, chains: Sequence[Se
         narrower = [width // step for step in (8, 4, 2) if width // step >= 2]
         found.add(margin(dense, corpus, queries, origin=origin, dimensions=narrower))
         made = "The model rewrote the queries."
-        if len(chains) < 2:
+        if sum(len(chain) > 2 for chain in chains) < 2:
             chains = [rewritten(query.text, hops=DRIFT_HOPS, seed=seed) for query in queries[:DRIFT_QUERIES]]
             made = "The queries were rewritten by templates: wrapped, added to, or robbed of a word."
         drifted = drift(chains, encoder, origin)

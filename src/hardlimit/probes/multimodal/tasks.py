@@ -133,8 +133,8 @@ def letter(pen: Pen) -> Pair:
     count = int(pen.knob)
     if count > len(CONSONANTS):
         extra = count - len(CONSONANTS)
-        row = [*CONSONANTS, *pen.rng.choice(list(CONSONANTS), extra)]
-        pen.rng.shuffle(row)
+        row = [*CONSONANTS, *(str(each) for each in pen.rng.choice(list(CONSONANTS), extra))]
+        row = [row[int(place)] for place in pen.rng.permutation(count)]
     else:
         row = [str(each) for each in pen.rng.permutation(list(CONSONANTS))[:count]]
     step = 0.84 / count

@@ -15,6 +15,7 @@ from hardlimit.probes.retrieval.drift import drift, rewrite_request, rewritten
 from hardlimit.probes.retrieval.loading import CorpusError, load_collection, load_corpus, load_questions
 from hardlimit.probes.retrieval.margin import margin
 from hardlimit.probes.retrieval.probe import Passages, question_of
+from hardlimit.probes.retrieval.prompt import Prompt, passages_in
 from hardlimit.probes.retrieval.ranking import Gap, fit_gap
 from hardlimit.probes.retrieval.recall import poison_by_corpus, recall_at_k, recall_by_corpus
 from hardlimit.probes.retrieval.record import Origin
@@ -34,6 +35,7 @@ __all__ = [
     "Oracle",
     "Origin",
     "Passages",
+    "Prompt",
     "Query",
     "Retriever",
     "coined_corpus",
@@ -45,6 +47,7 @@ __all__ = [
     "load_corpus",
     "load_questions",
     "margin",
+    "passages_in",
     "poison_by_corpus",
     "poison_texts",
     "poisoned",

@@ -25,6 +25,7 @@ from hardlimit.probes.hallucination.world import vocabulary
 from hardlimit.probes.retrieval.facts import Coiner, Fact, Family, capital_fact, capitals, chain, noun_phrase
 from hardlimit.probes.retrieval.facts import question_about as asked_about
 from hardlimit.probes.retrieval.passages import Count, Noise, Passage, Writer, check_passages, off_topic, same_topic
+from hardlimit.probes.retrieval.prompt import QUESTION, Prompt
 from hardlimit.probes.retrieval.relations import CAPITAL
 
 Gold: TypeAlias = Literal["present", "absent"]
@@ -35,7 +36,6 @@ Rule: TypeAlias = Literal["passages only", "any knowledge"]
 whatever it knows, so that its own knowledge counts as right."""
 
 MAX_TOKENS = 24
-QUESTION = "\n\nQuestion: "
 TOKENS_PER_WORD = 1.4
 _RULES: dict[Rule, str] = {
     "passages only": (
@@ -170,19 +170,19 @@ class Passages(Value, frozen=True):
         return mixed[:start] + helpful + mixed[start:]
 
     def _case(self, item: "_Item", made: Sequence[Passage], drawn: tuple[int, int], count: Count) -> Case:
-        text = "\n\n".join(f"Passage {place + 1}: {passage.text}" for place, passage in enumerate(made))
         rule = _RULES[self.rule] if made or self.rule == "passages only" else _CLOSED_BOOK
-        content = f"{rule}\n\n{text}".rstrip() + f"{QUESTION}{item.question}"
+        prompt = Prompt(rule=rule, passages=tuple(passage.text for passage in made), question=item.question)
         sufficient = self.gold == "present"
+        turn = Message(role="user", content=prompt.write())
         right = sufficient or self.rule == "any knowledge"
         named = dict.fromkeys([*(passage.names for passage in made), *item.spare])
         lures = [name for name in named if name not in item.chain_names]
         return Case(
             id=f"{self._key()}-{drawn[0]}-{drawn[1]}",
-            ask=Generate(messages=(Message(role="user", content=content),), max_tokens=MAX_TOKENS, logprobs=True),
+            ask=Generate(messages=(turn,), max_tokens=MAX_TOKENS, logprobs=True),
             gold=item.accepted if right else (),
             lures=tuple(lures),
-            factors=self._factors(item, made, drawn[1]) | {"tokens": count(text)},
+            factors=self._factors(item, made, drawn[1]) | {"tokens": count(prompt.body)},
             cluster=f"{self.facts}:{self.hops}:{drawn[0]}:{drawn[1]}",
         )
 

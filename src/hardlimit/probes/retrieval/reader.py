@@ -21,7 +21,8 @@ from hardlimit.core import (
 )
 from hardlimit.probes.grading import grade_reply
 from hardlimit.probes.retrieval.corpus import Corpus, Query, coined_corpus, documents_with_answer
-from hardlimit.probes.retrieval.probe import MAX_TOKENS, QUESTION, question_of
+from hardlimit.probes.retrieval.probe import MAX_TOKENS, question_of
+from hardlimit.probes.retrieval.prompt import Prompt
 from hardlimit.probes.retrieval.retrievers import BM25, Places
 
 LONGEST_DOCUMENT = 2_000
@@ -92,11 +93,12 @@ class Retrieved(Value, frozen=True):
         return cases
 
     def _case(self, query: Query, texts: Sequence[str], k: int, rank: int, lures: Sequence[str]) -> Case:
-        body = "\n\n".join(f"Passage {place + 1}: {text[:LONGEST_DOCUMENT]}" for place, text in enumerate(texts))
-        content = f"{_RULE if texts else _CLOSED_BOOK}\n\n{body}".rstrip() + f"{QUESTION}{query.text}"
+        shown = tuple(text[:LONGEST_DOCUMENT] for text in texts)
+        prompt = Prompt(rule=_RULE if texts else _CLOSED_BOOK, passages=shown, question=query.text)
+        turn = Message(role="user", content=prompt.write())
         return Case(
             id=f"{self.retriever}-{self.corpus or self.documents}-{query.id}-{k}",
-            ask=Generate(messages=(Message(role="user", content=content),), max_tokens=MAX_TOKENS, logprobs=True),
+            ask=Generate(messages=(turn,), max_tokens=MAX_TOKENS, logprobs=True),
             gold=query.answers,
             lures=tuple(lures),
             factors={

@@ -313,10 +313,11 @@ def _tooltip(keys: dict[str, str]) -> list[Spec]:
 
 
 def _band(band: Band, x: Spec) -> Spec:
-    # A missing end is the edge of the chart, which Vega-Lite counts in pixels.
-    ends = {field: end for field, end in (("x", band.low), ("x2", band.high)) if end is not None}
-    start = x if band.low is not None else {"value": 0}
-    stop = {"field": "x2"} if band.high is not None else {"value": "width"}
+    # A missing end is the edge of the chart, which Vega-Lite counts in pixels; the first end has to be a field.
+    known = [end for end in (band.low, band.high) if end is not None]
+    ends = dict(zip(("x", "x2"), known, strict=False))
+    edge = {"value": 0 if band.low is None else "width"}
+    start, stop = x, {"field": "x2"} if len(known) == 2 else edge
     return {
         "data": {"values": [ends]},
         **_mark("rect", **STYLES["band"], clip=True),

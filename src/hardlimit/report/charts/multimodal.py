@@ -2,7 +2,7 @@
 
 from hardlimit.core import Point
 from hardlimit.report import numbers
-from hardlimit.report.charts.generic import category_dots, described, share, value_axis
+from hardlimit.report.charts.generic import FIFTHS, category_dots, described, share, value_axis
 from hardlimit.report.charts.marks import Axis, Grid, Line, Plot, cell, curves, dots, heat, names, row, series_by
 from hardlimit.report.charts.picture import Drawer, Key, Picture, Scene, Spec
 from hardlimit.report.charts.theme import colours
@@ -17,7 +17,7 @@ def pair_accuracy(scene: Scene) -> tuple[Picture, ...]:
     chance = measurement.parameters.get("chance")
     lines: tuple[Line, ...] = ()
     if isinstance(chance, float):
-        lines = (Line(kind="threshold", label=f"guessing: {numbers.percent(chance)} of pairs", y=chance),)
+        lines = (Line(kind="threshold", label=f"guessing: {100 * chance:.0f}% of pairs", y=chance),)
     plot = Plot(
         rows=tuple(row(point, measurement.quantity, x=str(point.at["task"])) for point in measurement.points),
         series=("",),
@@ -54,7 +54,13 @@ def error_by_stage(scene: Scene) -> tuple[Picture, ...]:
                 "stack": "zero",
                 "title": "share of answers wrong, by the stage at which the error enters",
                 "scale": {"domain": [0, 1]},
-                "axis": {"format": ".0%", "grid": True, "titleAlign": "center", "titleAnchor": "middle"},
+                "axis": {
+                    "format": ".0%",
+                    "grid": True,
+                    "values": list(FIFTHS),
+                    "titleAlign": "center",
+                    "titleAnchor": "middle",
+                },
             },
             "order": {"field": "s", "type": "quantitative"},
             "color": {

@@ -1,0 +1,121 @@
+"""The study of seeing: what was planted into the embedded model with eyes is found again, and a reader is told so."""
+
+import re
+
+import pytest
+
+from hardlimit.audit.budget import Budget, Meter
+from hardlimit.audit.desk import Desk
+from hardlimit.audit.document import AuditReport
+from hardlimit.audit.multimodal import asking, study
+from hardlimit.audit.plan import Plan, audit
+from hardlimit.core import Silent, Standing, Verdict, dumps, loads
+from hardlimit.models.catalog import open_model
+from hardlimit.probes.multimodal.tasks import TASKS
+from hardlimit.report import render_html
+from hardlimit.store import Store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    with Store.open(tmp_path_factory.mktemp("multimodal") / "answers.sqlite") as opened:
+        yield opened
+
+
+def desk(model, store, budget="unlimited"):
+    return Desk(model, store, Meter(Budget.parse(budget)), Silent())
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Fewer pairs of everything, so that the whole study takes seconds."""
+    sizes = {"ROUNDS": 1, "SPOT_ROUNDS": 4, "PAIRS_AT_ONCE": 6, "CONTROL_PAIRS": 3, "FLIP_PAIRS": 8}
+    for name, value in sizes.items():
+        monkeypatch.setattr(asking, name, value)
+    monkeypatch.setattr(asking, "LADDERS", {"circles": (8, 1), "counting": (1, 12)})
+    return monkeypatch
+
+
+def test_a_model_that_takes_text_alone_is_told_so(store):
+    report = study(desk(open_model("toy:perfect"), store), 0)
+    assert not report.applies
+    assert report.headline == (
+        "Does not apply: toy:perfect takes text alone, and this limit is about what is lost between a picture and an "
+        "answer. Audit a model with eyes: local:PATH or api:MODEL@URL of a vision–language model, or "
+        "embedded:tiny-eyes."
+    )
+
+
+def test_a_toy_that_sees_all_is_judged_from_the_outside_alone(store, small):
+    report = study(desk(open_model("toy:sighted"), store), 0)
+    found = {measurement.name: measurement for measurement in report.measurements}
+    assert found["multimodal.pair_accuracy"].estimate.value == 1.0
+    # The toy looks its answers up whatever picture it is shown, and the control of wrong pictures catches that.
+    controls = {control.name: control.passed for control in report.measurements[0].controls}
+    assert controls == {"trivial": True, "impossible": True, "shortcut": False}
+    assert report.sureness == "with reserve: the shortcut control failed"
+    assert "multimodal.error_by_stage" not in found
+    assert report.undecided == ("The inside of this model cannot be looked at.",)
+    assert {str(v.resource): v.verdict for v in report.verdicts}["training data"] is Verdict.CANNOT_PROGRESS
+
+
+def test_a_spent_budget_says_so(store, small):
+    report = study(desk(open_model("toy:sighted"), store, "1-tokens"), 5)
+    assert not report.applies and report.headline.startswith("Not measured: the budget was spent")
+
+
+@pytest.fixture(scope="module")
+def planted():
+    pytest.importorskip("torch")
+    return open_model("embedded:tiny-eyes")
+
+
+def test_what_was_planted_is_found_again(store, small, planted):
+    small.setattr(asking, "LOOKED_PAIRS", 40)
+    small.setattr(asking, "TASKS", {name: TASKS[name] for name in ("circles", "grid", "spot", "hue")})
+    report = audit(open_model("toy:perfect"), Plan(limits=("multimodal",)), store, Silent(), eyes=planted)
+    (limit,) = report.limits
+    found = {measurement.name: measurement for measurement in limit.measurements}
+    truth = planted.planted
+
+    # The prior of every thing, and the ratio at which a picture loses against it.
+    flips = found["multimodal.flip_rate"].parameters
+    inside = [
+        flips[f"prior.{name}_low"] <= prior <= flips[f"prior.{name}_high"] for name, prior in truth.priors.items()
+    ]
+    assert sum(inside) >= len(inside) - 1, "95 % intervals: one of 8 may miss"
+    assert all(abs(flips[f"prior.{name}"] - prior) < 0.03 for name, prior in truth.priors.items())
+    assert flips["ratio_low"] < truth.ratio < flips["ratio_high"]
+
+    # The collision of two colours, and the two places where nothing is passed on.
+    collisions = found["multimodal.collisions"]
+    assert collisions.parameters["merged"] == "green or red" == " or ".join(sorted(truth.collision))
+    shares = {(p.at["task"], p.at["stage"], p.at["what"]): p.estimate.interval for p in collisions.points}
+    assert 1 / 15 in shares["hue", "encoder", "all"]
+    assert 1 / 16 in shares["spot", "encoder", "all"] and 2 / 16 in shares["spot", "projector", "all"]
+    assert shares["hue", "encoder", "green or red"].low > 0.1
+
+    # Where the answer is lost: on colours at the encoder (1 in 6), on grids in the language model.
+    lost = {(p.at["task"], p.at["stage"]): p.estimate for p in found["multimodal.error_by_stage"].points}
+    assert 1 / 6 in lost["hue", "encoder"].interval
+    assert lost["grid", "language model"].value > 0.3 and lost["grid", "encoder"].value < 0.2
+    assert lost["circles", "language model"].interval.high < 0.2
+
+    standings = [finding.standing for finding in limit.findings]
+    assert Standing.BEYOND_BOUND not in standings and len(standings) >= 4
+    assert limit.headline.startswith(
+        "toy:perfect takes text alone. Measured instead on embedded:tiny-eyes, a small vision–language model with "
+        "known faults that comes with the package: both pictures of a pair are answered right in "
+    )
+    _check_page(report)
+
+
+def _check_page(report):
+    assert loads(dumps(report), AuditReport) == report
+    page = render_html(report)
+    pictures = re.findall(r'<img src="data:image/png;base64,[A-Za-z0-9+/=]+" alt="What the model was shown"', page)
+    assert len(pictures) == 8, "two pictures of a pair for each of four tasks"
+    assert "img-src data:" in page
+    assert "guessing: 25% of pairs" in page and "turns at a prior of" in page
+    for name in ("Where the answer is lost", "Where in the picture it sees", "BlindTest", "MMVP"):
+        assert name in page
