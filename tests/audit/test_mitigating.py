@@ -31,6 +31,7 @@ from hardlimit.mitigations import Scratchpad, Vote
 from hardlimit.models import ModelCard
 from hardlimit.models.toy import Guessing, Perfect
 from hardlimit.probes.reasoning import Arithmetic
+from hardlimit.scaling import Curve, CurveTable, ScalePoint, assess
 from hardlimit.stats import holm
 from hardlimit.store import Store
 
@@ -244,3 +245,30 @@ def test_advice_says_what_was_not_measured_and_what_did_not_help():
     assert advice_of([limit(one, [none])])[0].mitigation == (
         "None of the 1 mitigations that were measured surely helps."
     )
+
+
+def family(task, values):
+    points = tuple(ScalePoint(scale=10.0 ** (7 + i / 2), value=value, n=2000) for i, value in enumerate(values))
+    return assess(CurveTable(curves=(Curve(task=task, metric="accuracy", points=points),)))
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome"),
+    [
+        ([0.30, 0.45, 0.57, 0.66, 0.73, 0.79, 0.83, 0.87], Verdict.HELPS),
+        ([0.30, 0.31, 0.30, 0.30, 0.31, 0.30, 0.30, 0.31], Verdict.CANNOT_PROGRESS),
+    ],
+)
+def test_audits_of_a_family_give_the_verdict_on_parameters(values, outcome):
+    one = [verdict(Resource.PARAMETERS, Verdict.UNDETERMINED, "theory"), verdict(Resource.SAMPLES, Verdict.HELPS)]
+    rows = advice_of([limit(one)], family("reasoning.arithmetic", values))
+    assert [(row.resource, row.verdict, row.evidence) for row in rows] == [
+        (Resource.SAMPLES, Verdict.HELPS, "measured"),
+        (Resource.PARAMETERS, outcome, "measured"),
+    ]
+
+
+def test_results_about_something_else_say_nothing_about_a_limit():
+    one = [verdict(Resource.PARAMETERS, Verdict.UNDETERMINED, "theory")]
+    rows = advice_of([limit(one)], family("mmlu", [0.3, 0.45, 0.57, 0.66, 0.73, 0.79, 0.83, 0.87]))
+    assert [row.evidence for row in rows] == ["none"]

@@ -14,6 +14,7 @@ from hardlimit.audit.mitigating import MITIGATIONS, advice
 from hardlimit.core import Catalog, InvalidValueError, Limit, Progress, Value
 from hardlimit.models import Model, ModelCard, Sees
 from hardlimit.probes.retrieval import Collection
+from hardlimit.scaling import ScalingReport
 from hardlimit.store import Store
 from hardlimit.theory.architecture import Architecture
 from hardlimit.theory.bounds import BoundRow, architecture_bounds
@@ -63,6 +64,8 @@ class Plan(Value, frozen=True):
         limits: which limits, in any order; each once.
         budget: what may be spent on all of them together.
         seed: every case follows from it, >= 0.
+        family: what results over the model's family say, judged; it goes into the report, and its verdicts on
+            parameters into the advice.
         mitigate: whether what helps instead is measured too, with a quarter of each limit's budget.
         collection: the user's own documents and questions, which the study of retrieval then takes beside its own.
 
@@ -78,6 +81,7 @@ class Plan(Value, frozen=True):
     budget: Budget = Budget(seconds=600.0)
     seed: int = 0
     collection: Collection | None = None
+    family: ScalingReport | None = None
     mitigate: bool = True
 
     def __post_init__(self) -> None:
@@ -136,7 +140,8 @@ def audit(model: Model, plan: Plan, store: Store, progress: Progress, *, eyes: M
         version=__version__,
         method=METHOD,
         bounds=_bounds(model.card),
-        advice=advice(limits),
+        advice=advice(limits, plan.family),
+        scaling=plan.family,
         packages=_versions(("numpy", "scipy", "wordfreq", "torch", "transformers")),
     )
 

@@ -47,7 +47,6 @@ def audit_command(
     """
     from datetime import UTC, datetime
 
-    from msgspec import structs
     from rich.console import Console
 
     from hardlimit.audit.budget import Budget
@@ -60,14 +59,14 @@ def audit_command(
 
     family, collection = _family(scaling), _collection(corpus, questions)
     named = tuple(STUDIES) if limits == "all" else tuple(name.strip() for name in limits.split(",") if name.strip())
-    plan = Plan(limits=named, budget=Budget.parse(budget), seed=seed, collection=collection, mitigate=mitigate)
+    plan = Plan(
+        limits=named, budget=Budget.parse(budget), seed=seed, collection=collection, family=family, mitigate=mitigate
+    )
     with Store.open(out / "answers.sqlite") as store:
         asked = open_model(model)
         run = store.begin(asked.card, seed=seed, budget=str(plan.budget), started=datetime.now(UTC))
         with RichProgress(plan.budget) as progress:
             report = audit(asked, plan, store, progress, eyes=_eyes(model, named))
-        if family is not None:
-            report = structs.replace(report, scaling=family)
         written = write_report(report, out)
         store.finish(run, finished=datetime.now(UTC))
     if json:

@@ -222,8 +222,8 @@ MEASUREMENTS = {
     ),
     "multimodal.error_by_stage": Entry(
         word="Where the answer is lost",
-        meaning="Each bar is the error on held-out pictures: what no readout finds at the encoder, what the projector "
-        "loses of it, and what lies behind the projector and is not answered.",
+        meaning="Each bar is the error on held-out pictures: what the encoder is proved to lose, what the projector "
+        "loses of the rest, what lies behind it and is not answered, and what was not located.",
     ),
     "multimodal.readable": Entry(
         word="What can be read at each stage",

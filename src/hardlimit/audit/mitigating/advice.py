@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from hardlimit.audit.document import Advice, LimitReport, Mitigation
 from hardlimit.core import Resource, ResourceVerdict, Verdict
+from hardlimit.scaling import Assessed, ScalingReport
 
 Evidence = Literal["theory", "measured", "both", "none"]
 
@@ -33,10 +34,15 @@ _CHEAPEST: Final[dict[Resource, str]] = {
 _ELSE: Final = "the same probe with more time"
 
 
-def advice(limits: Sequence[LimitReport]) -> tuple[Advice, ...]:
+def advice(limits: Sequence[LimitReport], family: ScalingReport | None = None) -> tuple[Advice, ...]:
     """Draw the conclusion of every verdict, and name the best measured mitigation of its limit.
 
     An undecided verdict names the cheapest measurement that would decide it.
+
+    Args:
+        limits: what was measured.
+        family: audits of the model's family at several sizes, judged: their verdict on parameters takes the place of
+            what one model alone can say. Results that are not about one of the limits are left aside.
     """
     return tuple(
         Advice(
@@ -49,8 +55,27 @@ def advice(limits: Sequence[LimitReport]) -> tuple[Advice, ...]:
         )
         for limit in limits
         if limit.applies
-        for verdict in limit.verdicts
+        for verdict in _with_family(limit, family)
     )
+
+
+def _with_family(limit: LimitReport, family: ScalingReport | None) -> Sequence[ResourceVerdict]:
+    """The verdicts of a limit, with the measured one on parameters where the family's audits give one."""
+    tasks = [each for each in family.tasks if _about(each, limit)] if family is not None else []
+    if not tasks:
+        return limit.verdicts
+    decided = {each.judged.corrected for each in tasks} - {Verdict.UNDETERMINED}
+    verdict = decided.pop() if len(decided) == 1 else Verdict.UNDETERMINED
+    told = "; ".join(f"{each.judged.scaling.curve.task}: {each.judged.corrected}" for each in tasks)
+    measured = ResourceVerdict(
+        resource=Resource.PARAMETERS, verdict=verdict, because=f"Over the family's sizes: {told}.", basis="measured"
+    )
+    return (*(each for each in limit.verdicts if each.resource != Resource.PARAMETERS), measured)
+
+
+def _about(task: Assessed, limit: LimitReport) -> bool:
+    curve = task.judged.scaling.curve
+    return curve.resource is Resource.PARAMETERS and curve.task.startswith(f"{limit.limit}.")
 
 
 def best(mitigations: Sequence[Mitigation]) -> Mitigation | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hardlimit.audit.multimodal.asking import Inside, Trials
 from hardlimit.core import Estimate, Interval, Measurement, Point, Scalar, quantity
@@ -10,7 +11,7 @@ from hardlimit.probes.multimodal.measure import Origin, right, share
 from hardlimit.probes.multimodal.readout import Held, Readout, Stages, attribute, colliding, read
 from hardlimit.stats import estimate, mean_interval
 
-STAGES = ("encoder", "projector", "language model")
+STAGES = ("encoder", "projector", "language model", "not located")
 
 
 def measure_inside(trials: Trials, origin: Origin) -> list[Measurement]:
@@ -34,13 +35,13 @@ def measure_inside(trials: Trials, origin: Origin) -> list[Measurement]:
 def by_stage(
     inside: Mapping[str, Inside], readouts: Mapping[str, Mapping[str, Readout]], origin: Origin
 ) -> Measurement:
-    """The error that enters at the encoder, at the projector and in the language model, over all tasks and by task."""
+    """The error that enters at each stage, and what is not located, over all tasks and by task."""
     rng = np.random.default_rng([origin.seed, 6])
     held = {}
     for task, there in inside.items():
         hits = {name: readouts[task][name].right for name in ("encoder", "projector")}
         hits["model"] = np.array([right(item) for item in there.answered])
-        held[task] = Held(hits, [item.case.cluster for item in there.answered])
+        held[task] = Held(hits, [item.case.cluster for item in there.answered], _proved(there))
     total = attribute(list(held.values()), rng)
     points = _stage_points("all tasks", total)
     for task, cases in held.items():
@@ -58,9 +59,26 @@ def by_stage(
         value=share(answered, lambda item: not right(item)),
         points=points,
         parameters=parameters,
-        note="The summary is the whole error on held-out pictures. What no readout finds at a stage or behind it "
-        "counts as lost before: the encoder's part is at most this large, the language model's at least.",
+        note="The summary is the whole error on held-out pictures. The encoder's part is what codes shared by two "
+        "answers prove; the language model's is what a simple readout finds behind the projector and the model does "
+        "not answer. What is not located may be lost anywhere: a readout that fails proves nothing.",
     )
+
+
+def _proved(inside: Inside) -> dict[str, NDArray[np.float64]]:
+    """The error that each held-out case must cost: one half where its pair, or its colour, shares a code."""
+    pairs = {stage: colliding(tokens) for stage, tokens in inside.tokens.items()}
+    shared = {stage: np.repeat(same, 2)[~inside.train].astype(float) / 2 for stage, same in pairs.items()}
+    merged = {name for kind in merged_kinds(inside) for name in kind.split(" or ")}
+    colours = np.array([label in merged for label in inside.labels])[~inside.train].astype(float) / 2
+    first = np.maximum(shared["encoder"], colours)
+    return {"encoder": first, "projector": np.maximum(shared["projector"] - first, 0.0)}
+
+
+def merged_kinds(inside: Inside) -> list[str]:
+    """Pairs of colours that had one code in every pair of the two, such as `green or red`."""
+    same, kinds = colliding(inside.tokens["encoder"]), np.array(inside.kinds)
+    return [kind for kind in sorted(set(inside.kinds) - {""}) if same[kinds == kind].all()]
 
 
 def _stage_points(task: str, stages: Stages) -> list[Point]:
@@ -100,9 +118,10 @@ def collisions(inside: Mapping[str, Inside], origin: Origin) -> Measurement:
     Points are by task; where some pairs of a pair of colours or of a place collide, those have points of their own.
     The parameter `merged` names colours that had one code in every pair of the two.
     """
-    points, merged = [], []
+    points, merged = [], list[str]()
     counts = {stage: [0, 0] for stage in ("encoder", "projector")}
     for task, there in inside.items():
+        merged += merged_kinds(there)
         names = np.array([_what(kind, place) for kind, place in zip(there.kinds, there.places, strict=True)])
         for stage, count in counts.items():
             same = colliding(there.tokens[stage])
@@ -113,8 +132,6 @@ def collisions(inside: Mapping[str, Inside], origin: Origin) -> Measurement:
                 which = names == name
                 hits = estimate(int(same[which].sum()), int(which.sum()))
                 points.append(Point(at=at | {"what": name}, estimate=hits))
-                if stage == "encoder" and " or " in name and same[which].all():
-                    merged.append(name)
     note = "Two pictures that need different answers and have one code cost half of their share in errors, for ever."
     return origin.measurement(
         "collisions",

@@ -116,15 +116,19 @@ def _advice(found: Mapping[str, Measurement], judged: Sequence[ResourceVerdict])
             "Check answers about pictures by asking about a changed picture: an answer that does not change is habit."
         )
     errors = {stage: float(by_stage.parameters[f"error.{stage.replace(' ', '_')}"]) for stage in STAGES}
-    worst = max(errors, key=lambda stage: errors[stage])
     if sum(errors.values()) <= 0:
         return "Nothing is lost on these tasks; make them harder."
-    return {
-        "encoder": "Replace or add to the vision encoder: most is lost before the language model gets to see it.",
+    unlocated = errors.pop("not located")
+    worst = max(errors, key=lambda stage: errors[stage])
+    says = {
+        "encoder": "Replace or add to the vision encoder: it gives one code to pictures with two answers.",
         "projector": "Train or widen the projector: the encoder holds more than it passes on.",
         "language model": "The language model does not use what it is given: tune it on pairs of pictures that break "
         "its habits, rather than buying a better encoder.",
     }[worst]
+    if errors[worst] <= 0:
+        return "No error could be located: ask more pairs, so that the readouts inside see more to learn from."
+    return f"{says} {100 * unlocated:.0f} % of answers are lost at a place that was not found." if unlocated else says
 
 
 def _gallery(pictured: Sequence[Answered]) -> tuple[Exhibit, ...]:

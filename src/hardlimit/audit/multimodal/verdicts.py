@@ -11,53 +11,45 @@ def verdicts(found: Mapping[str, Measurement]) -> tuple[ResourceVerdict, ...]:
     return _on_encoder(found), _on_parameters(found), _on_data(found)
 
 
-def _parts(found: Mapping[str, Measurement], stage: str) -> tuple[float, float, float, float] | None:
-    """The stage's error with its interval, and the whole error."""
-    by_stage = found.get("multimodal.error_by_stage")
-    if by_stage is None or by_stage.estimate is None:
-        return None
+def _part(by_stage: Measurement, stage: str) -> tuple[float, float, float]:
+    """The stage's error with its interval."""
     value, low, high = (float(by_stage.parameters[f"error.{stage}{end}"]) for end in ("", "_low", "_high"))
-    return value, low, high, by_stage.estimate.value
+    return value, low, high
 
 
 def _on_encoder(found: Mapping[str, Measurement]) -> ResourceVerdict:
-    """A better eye helps where one code surely stands for two answers, and can remove at most the encoder's part."""
-    verdict, because = Verdict.UNDETERMINED, "The inside of this model was not looked at."
-    basis = "theory"
-    parts, collisions = _parts(found, "encoder"), found.get("multimodal.collisions")
-    if parts is not None and collisions is not None and collisions.estimate is not None:
-        value, low, high, whole = parts
-        floor = (collisions.estimate.interval.low or 0.0) / 2
-        basis = "both"
+    """A better eye helps where shared codes prove that much is lost there; not where nothing can be."""
+    verdict, because, basis = Verdict.UNDETERMINED, "The inside of this model was not looked at.", "theory"
+    by_stage = found.get("multimodal.error_by_stage")
+    if by_stage is not None and by_stage.estimate is not None:
+        (value, low, high), (lost, _, most) = _part(by_stage, "encoder"), _part(by_stage, "not_located")
+        whole, basis = by_stage.estimate.value, "both"
         because = (
-            f"At most {100 * value:.1f} % of answers ({100 * low:.1f}–{100 * high:.1f} %) are lost at the encoder, of "
-            f"{100 * whole:.0f} % wrong in all."
+            f"Of {100 * whole:.0f} % wrong answers in all, codes that two answers share prove {100 * value:.1f} % "
+            f"({100 * low:.1f}–{100 * high:.1f} %) lost at the encoder, and {100 * lost:.1f} % are not located."
         )
-        if whole > 0 and floor > MARGIN * whole:
+        if low > MARGIN * whole:
             verdict = Verdict.HELPS
-            because += " Pictures with one code and two answers prove that more than a tenth of all errors are there."
-        elif whole > 0 and high < MARGIN * whole:
+        elif high + most < MARGIN * whole:
             verdict = Verdict.CANNOT_PROGRESS
             because += " The eye already gives what the answers need."
-        elif floor > 0:
-            because += f" Colliding codes prove at least {100 * floor:.1f} % of answers wrong there."
     return ResourceVerdict(
         resource=Resource.RESOLUTION, verdict=verdict, because=because, basis=basis, claims=("MM-1", "MM-2")
     )
 
 
 def _on_parameters(found: Mapping[str, Measurement]) -> ResourceVerdict:
-    """A larger language model can remove no more than what is lost behind the projector."""
+    """A larger language model can remove no more than what is not lost before it."""
     verdict, because, basis = Verdict.UNDETERMINED, "The inside of this model was not looked at.", "theory"
-    parts = _parts(found, "language_model")
-    if parts is not None:
-        value, low, high, whole = parts
-        basis = "both"
+    by_stage = found.get("multimodal.error_by_stage")
+    if by_stage is not None and by_stage.estimate is not None:
+        (value, low, high), (_, _, most) = _part(by_stage, "language_model"), _part(by_stage, "not_located")
+        whole, basis = by_stage.estimate.value, "both"
         because = (
             f"{100 * value:.1f} % of answers ({100 * low:.1f}–{100 * high:.1f} %) are wrong although a simple readout "
             f"finds them behind the projector, of {100 * whole:.0f} % wrong in all"
         )
-        if whole > 0 and high < MARGIN * whole:
+        if high + most < MARGIN * whole:
             verdict = Verdict.CANNOT_PROGRESS
             because += ": the rest does not reach the language model, however large it is."
         else:

@@ -164,11 +164,19 @@ def colliding(tokens: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 class Stages(NamedTuple):
-    """The error that enters at each stage, each with its interval."""
+    """The error that enters at each stage, each with its interval; the four add up to the whole error.
+
+    Args:
+        encoder: proved by codes that two answers share.
+        projector: proved so behind the projector, or read before it and not behind it.
+        language: read behind the projector and not answered.
+        unlocated: read nowhere, and not proved to be lost anywhere.
+    """
 
     encoder: Estimate
     projector: Estimate
     language: Estimate
+    unlocated: Estimate
 
 
 class Held(NamedTuple):
@@ -177,19 +185,22 @@ class Held(NamedTuple):
     Args:
         right: for `encoder`, `projector` and `model`, whether each case was read or answered right.
         pairs: the pair of each case: the unit of resampling.
+        proved: for `encoder` and `projector`, the error that each case must cost by what shares its code there, in
+            [0, 1]; of the projector only what it adds. None proves nothing.
     """
 
     right: Mapping[str, NDArray[np.bool_]]
     pairs: Sequence[str]
+    proved: Mapping[str, Floats] | None = None
 
 
 def attribute(tasks: Sequence[Held], rng: np.random.Generator, replicates: int = 2000) -> Stages:
-    """Share the error of the whole model out over encoder, projector and language model.
+    """Share the error of the whole model out over encoder, projector, language model, and what is not located.
 
     By data processing, whatever reads the projector reads the encoder too, and the model reads both. So each stage
-    holds at least as much as the best readout at or behind it, task by task. The three parts are never negative and
-    add up to the model's error. What no readout finds counts as lost at the encoder, so that part is an upper bound
-    (but for the luck of the best of three), and the language model's a lower one.
+    holds at least as much as the best readout at or behind it, task by task. A readout that fails proves nothing:
+    what no readout finds is the encoder's or the projector's only as far as shared codes prove it, and else stays
+    unlocated. Parts are never negative.
 
     Args:
         tasks: held-out cases, task by task; the parts are averaged over all cases.
@@ -201,11 +212,10 @@ def attribute(tasks: Sequence[Held], rng: np.random.Generator, replicates: int =
 
     >>> right = {name: np.array(list(hits)) == "1" for name, hits in
     ...     {"encoder": "1110", "projector": "1100", "model": "1000"}.items()}
-    >>> stages = attribute([Held(right, list("abcd"))], np.random.default_rng(0))
-    >>> stages.encoder.value, stages.projector.value, stages.language.value
-    (0.25, 0.25, 0.25)
+    >>> [part.value for part in attribute([Held(right, list("abcd"))], np.random.default_rng(0))]
+    [0.0, 0.25, 0.25, 0.25]
     """
-    total, count, units = np.zeros((3, replicates + 1)), 0, 0
+    total, count, units = np.zeros((4, replicates + 1)), 0, 0
     for task in tasks:
         names, index = np.unique(np.asarray(task.pairs), return_inverse=True)
         if len(names) < 2:
@@ -213,13 +223,15 @@ def attribute(tasks: Sequence[Held], rng: np.random.Generator, replicates: int =
         sizes = np.bincount(index).astype(float)
         weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=replicates)
         weights = np.concatenate([np.ones((1, len(names)), dtype=weights.dtype), weights])
-        shares = [
-            weights @ np.bincount(index, weights=task.right[stage].astype(float)) / (weights @ sizes)
-            for stage in ("encoder", "projector", "model")
-        ]
-        behind = np.maximum(shares[1], shares[2])
-        best = np.maximum(shares[0], behind)
-        total += len(index) * np.stack([1 - best, best - behind, behind - shares[2]])
+        columns = [task.right[stage].astype(float) for stage in ("encoder", "projector", "model")]
+        columns += [(task.proved or {}).get(stage, np.zeros(len(index))) for stage in ("encoder", "projector")]
+        read_e, read_p, model, proved_e, proved_p = (
+            weights @ np.bincount(index, weights=column) / (weights @ sizes) for column in columns
+        )
+        behind = np.maximum(read_p, model)
+        first = np.minimum(proved_e, 1 - behind)
+        second = np.minimum(np.maximum(np.maximum(read_e - behind, 0), proved_p), 1 - behind - first)
+        total += len(index) * np.stack([first, second, behind - model, 1 - behind - first - second])
         count, units = count + len(index), units + len(names)
     if not count:
         raise InsufficientDataError("Attribution needs at least one task, got none.")
