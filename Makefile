@@ -15,7 +15,7 @@ audit: $(VENV)/.local
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m hardlimit.models.embedded
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .

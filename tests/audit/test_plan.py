@@ -13,7 +13,7 @@ import pytest
 from hardlimit.audit import AuditReport, LimitReport
 from hardlimit.audit.budget import Budget
 from hardlimit.audit.judging import error_removed, judge
-from hardlimit.audit.plan import Plan, audit
+from hardlimit.audit.plan import STUDIES, Plan, audit
 from hardlimit.core import (
     Estimate,
     Interval,
@@ -99,11 +99,12 @@ def test_a_window_smaller_than_the_probe_is_said(tmp_path):
 
 def test_a_budget_that_ends_at_once_leaves_a_report_that_says_so(tmp_path):
     report = audited(Perfect(), tmp_path, budget=Budget(tokens=1))
-    assert [limit.limit for limit in report.limits] == ["hallucination", "context"]
+    assert [limit.limit for limit in report.limits] == list(STUDIES)
     assert report.limits[0].undecided
-    assert report.limits[1].headline == (
-        "Not measured: the budget was spent before the search for the effective context began."
-    )
+    assert not any(limit.mitigations for limit in report.limits)
+    for limit, headline in zip(report.limits[1:4], ("context", "reasoning", "retrieval"), strict=True):
+        assert not limit.applies, headline
+        assert limit.headline.startswith("Not measured: the budget was spent before")
     assert loads(dumps(report), AuditReport) == report
 
 
@@ -148,7 +149,8 @@ def test_an_open_interval_decides_nothing():
     assert judge(None) == Verdict.UNDETERMINED
 
 
-COMMAND = [sys.executable, "-m", "hardlimit", "audit", "toy:calibrated", "--budget", "60k-tokens", "--out"]
+COMMAND = [sys.executable, "-m", "hardlimit", "audit", "toy:calibrated", "--budget", "30k-tokens"]
+COMMAND += ["--limits", "context,reasoning", "--out"]
 
 
 @pytest.mark.slow

@@ -35,7 +35,8 @@ def run(capsys, *arguments: str) -> tuple[int, str]:
         (
             ["toy:perfect", "--limits", "contxt"],
             2,
-            "hardlimit: No limit is named 'contxt'. Did you mean 'context'? Known: context, hallucination.",
+            "hardlimit: No limit is named 'contxt'. Did you mean 'context'? Known: context, hallucination, "
+            "multimodal, reasoning, retrieval.",
         ),
         (
             ["toy:perfect", "--limits", "context,context"],

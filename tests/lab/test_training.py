@@ -73,6 +73,7 @@ def test_members_trained_together_equal_members_trained_alone():
 
 @pytest.mark.parametrize("step", [1, 16, 23])
 def test_a_run_that_is_cut_off_ends_where_a_whole_one_does(tmp_path, step):
+    before = signal.getsignal(signal.SIGINT)
     whole, told = trained([0, 1])
     keep = tmp_path / "run.pt"
     with pytest.raises(KeyboardInterrupt):
@@ -81,7 +82,7 @@ def test_a_run_that_is_cut_off_ends_where_a_whole_one_does(tmp_path, step):
     assert rest.resumed_at == step
     assert torch.equal(whole.weights, resumed.weights)
     np.testing.assert_allclose(rest.losses, told.losses, rtol=1e-6)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     done, nothing = trained([0, 1], keep=keep)
     assert nothing.tokens == 0 and torch.equal(done.weights, whole.weights)
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as reference
 
@@ -109,6 +109,7 @@ def test_aurc_is_the_mean_over_orders_inside_ties():
     assert value == pytest.approx(by_hand, abs=4.5 * error)
 
 
+@settings(deadline=None)
 @given(CASES)
 def test_risk_coverage_properties(cases):
     confidence, right = (np.array(side) for side in zip(*cases, strict=True))

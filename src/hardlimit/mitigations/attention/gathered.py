@@ -51,7 +51,7 @@ def _dense(rows: Rows, count: int) -> Tensor:
 
 def _summaries(change: ChunkThenToken, keys: Tensor) -> Tensor:
     """One row per whole chunk, (S, chunks, 2d or d), whose dot product with `_asked` scores it."""
-    chunks = keys.unflatten(1, (-1, change.chunk))
+    chunks = keys.reshape(len(keys), -1, change.chunk, keys.shape[-1])
     if change.summary == "mean":
         return chunks.mean(2)
     return torch.cat([chunks.amax(2), chunks.amin(2)], dim=-1)
@@ -94,7 +94,7 @@ def _chosen(change: ChunkThenToken, queries: Tensor, summaries: Tensor) -> Tenso
 def _picked(tokens: Tensor, chunks: Tensor, chunk: int, stop: int) -> Tensor:
     """The tokens (n, d) of some whole chunks and of the part of the last chunk before a position."""
     whole = stop - 1 - (stop - 1) % chunk
-    picked = tokens[:whole].unflatten(0, (-1, chunk)).index_select(0, chunks).flatten(0, 1)
+    picked = tokens[:whole].reshape(-1, chunk, tokens.shape[-1]).index_select(0, chunks).flatten(0, 1)
     return torch.cat([picked, tokens[whole:stop]])
 
 

@@ -86,7 +86,7 @@ def _block_top_k(change: BlockTopK, logits: Tensor, positions: Tensor) -> Tensor
     if change.chosen >= blocks:
         return logits.softmax(-1)
     padded = functional.pad(logits, (0, blocks * change.block - keys), value=float("-inf"))
-    mass = padded.unflatten(-1, (blocks, change.block)).logsumexp(-1)
+    mass = padded.reshape(*logits.shape[:-1], blocks, change.block).logsumexp(-1)
     own = (positions // change.block)[:, None].expand(*mass.shape[:-1], 1)
     mass = mass.scatter(-1, own, float("inf"))
     chosen = mass.topk(change.chosen, dim=-1).indices

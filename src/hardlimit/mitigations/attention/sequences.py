@@ -5,6 +5,7 @@ keys by their place needs each sequence by itself; so a mask is cut into stretch
 the row before it sees and one key more.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -59,7 +60,7 @@ def stretches(allowed: Tensor) -> list[Stretch]:
     follows = ~lost & (seen[1:] == seen[:-1] + 1) & (last[1:] > last[:-1]) & (seen[:-1] > 0)
     cuts = [0, *(torch.nonzero(~follows)[:, 0] + 1).tolist(), count]
     found = []
-    for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for start, stop in itertools.pairwise(cuts):
         total = int(seen[stop - 1])
         if total:
             whole = total == keys
