@@ -2,12 +2,14 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import AuditReport
 from hardlimit.audit.multimodal import asking, study
+from hardlimit.audit.multimodal.inside import _proved, merged_kinds
 from hardlimit.audit.plan import Plan, audit
 from hardlimit.core import Silent, Standing, Verdict, dumps, loads
 from hardlimit.models.catalog import open_model
@@ -29,7 +31,7 @@ def desk(model, store, budget="unlimited"):
 @pytest.fixture
 def small(monkeypatch):
     """Fewer pairs of everything, so that the whole study takes seconds."""
-    sizes = {"ROUNDS": 1, "SPOT_ROUNDS": 4, "PAIRS_AT_ONCE": 6, "CONTROL_PAIRS": 3, "FLIP_PAIRS": 6}
+    sizes = {"ROUNDS": 1, "PLACE_PAIRS": 24, "PAIRS_AT_ONCE": 6, "CONTROL_PAIRS": 3, "FLIP_PAIRS": 6}
     for name, value in sizes.items():
         monkeypatch.setattr(asking, name, value)
     monkeypatch.setattr(asking, "LADDERS", {"circles": (8, 1), "counting": (1, 12)})
@@ -57,6 +59,28 @@ def test_a_toy_that_sees_all_is_judged_from_the_outside_alone(store, small):
     assert "multimodal.error_by_stage" not in found
     assert report.undecided == ("The inside of this model cannot be looked at.",)
     assert {str(v.resource): v.verdict for v in report.verdicts}["training data"] is Verdict.CANNOT_PROGRESS
+
+
+def test_what_shared_codes_prove_is_counted_once_and_only_where_it_is_shared():
+    rng = np.random.default_rng(0)
+    tower, passed = rng.normal(size=(12, 3, 4)), rng.normal(size=(12, 3, 4))
+    tower[7], passed[7] = tower[6], passed[6]  # pair 3 has one code from the encoder on
+    passed[9] = passed[8]  # pair 4 only behind the projector
+    inside = asking.Inside(
+        tokens={"encoder": tower.astype(np.float32), "projector": passed.astype(np.float32)},
+        labels=["red", "blue", "red", "blue", "red", "blue", "red", "green", "blue", "orange", "green", "blue"],
+        train=np.arange(12) < 6,
+        answered=[],
+        kinds=["blue or red"] * 3 + ["green or red", "blue or orange", "blue or green"],
+        places=[None] * 6,
+        gaps=[],
+        masses=[],
+        lengths=[],
+    )
+    assert merged_kinds(inside) == ["green or red"]
+    proved = _proved(inside)
+    assert proved["encoder"].tolist() == [0.5, 0.5, 0.0, 0.0, 0.5, 0.0], "green is red to it, whatever stands beside"
+    assert proved["projector"].tolist() == [0.0, 0.0, 0.5, 0.5, 0.0, 0.0]
 
 
 def test_a_spent_budget_says_so(store, small):
@@ -97,10 +121,15 @@ def test_what_was_planted_is_found_again(store, small, planted):
 
     # Where the answer is lost: on colours at the encoder (1 in 6), on grids in the language model.
     lost = {(p.at["task"], p.at["stage"]): p.estimate for p in found["multimodal.error_by_stage"].points}
-    assert 1 / 6 in lost["hue", "encoder"].interval
+    assert 1 / 6 in lost["hue", "encoder"].interval and lost["hue", "encoder"].value > 0.1
     assert lost["grid", "language model"].value > 0.3 and lost["grid", "encoder"].value == 0.0
     assert 1 / 32 in lost["spot", "encoder"].interval and 1 / 32 in lost["spot", "projector"].interval
     assert lost["circles", "language model"].interval.high < 0.25
+
+    floors = {f.measurement.name: f.claim.value for f in limit.findings if f.claim.quantity.id == "error_rate"}
+    assert floors["multimodal.error.spot"] == pytest.approx(shares["spot", "encoder", "all"].low / 2)
+    ceilings = [f.claim.value for f in limit.findings if f.claim.quantity.id == "accuracy"]
+    assert ceilings == [pytest.approx(5 / 6)], "six colours, two of them one"
 
     standings = [finding.standing for finding in limit.findings]
     assert Standing.BEYOND_BOUND not in standings and len(standings) >= 4

@@ -67,6 +67,8 @@ def test_a_reader_that_is_distracted_is_told_to_retrieve_little(tmp_path):
     assert judged[Resource.DOCUMENTS] == Verdict.HURTS
     assert judged[Resource.EMBEDDING] == judged[Resource.PRECISION] == Verdict.UNDETERMINED
     assert "Retrieve: it pays for this model." in report.advice
+    because = next(v.because for v in report.verdicts if v.resource == Resource.RETRIEVAL)
+    assert "n = 48) against the closed book" in because
     assert "Send about 2 passages, not what the window holds." in report.advice
     assert "Planted texts are believed: check where passages come from." in report.advice
     curve = measured(report, "accuracy_by_passages")

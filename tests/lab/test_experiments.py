@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hardlimit.core import Estimate, Interval, InvalidValueError, Standing
+from hardlimit.lab import needles
 from hardlimit.lab.catalog import EXPERIMENTS
 from hardlimit.lab.experiment import Scale, curve, share
 from hardlimit.lab.experiments import capacity, crowding, dimension, hops, monofacts, positions
@@ -28,22 +29,22 @@ def test_every_experiment_says_what_it_confronts_and_has_cells():
             scale = Scale(extent=extent)
             design, cells = kind().design(scale), kind().cells(scale)
             assert set(design.claims) <= set(CLAIMS) and design.would_refute, name
-            assert len({cell.name for cell in cells}) == len(cells) >= 2
+            assert len({cell.name for cell in cells}) == len(cells) >= 1
     with pytest.raises(InvalidValueError, match="one model has no spread"):
         Scale(seeds=1)
 
 
 def test_the_needle_is_the_only_pair_with_its_key():
-    batch = drawn(crowding.Needle(30))
+    batch = drawn(needles.Needle(30))
     for tokens, row, answer in zip(batch.tokens, batch.rows, batch.answers, strict=True):
-        key = tokens[row[0]] - crowding.KEYS * crowding.VALUES
-        found = [pair % crowding.VALUES for pair in tokens[:-1] if pair // crowding.VALUES == key]
+        key = tokens[row[0]] - needles.KEYS * needles.VALUES
+        found = [pair % needles.VALUES for pair in tokens[:-1] if pair // needles.VALUES == key]
         assert found == [answer[0]]
 
 
 def test_the_majority_is_one():
     for closest in (False, True):
-        batch = drawn(crowding.Majority(9, closest))
+        batch = drawn(needles.Majority(9, closest))
         ones = batch.tokens[:, :-1].sum(1)
         assert ((ones > 4) == (batch.answers[:, 0] == 1)).all()
         assert set(ones.tolist()) == {4, 5} if closest else len(set(ones.tolist())) > 4
@@ -61,7 +62,7 @@ def test_a_question_is_answered_in_its_own_document(schedule):
             there = [i for i in range(0, place, 2) if tokens[i] // positions.VALUES == key and parts[i] == parts[place]]
             assert len(there) == 1 and tokens[there[0]] % positions.VALUES == answer
             asked, longest = asked + 1, max(longest, place - there[0])
-    assert asked > 300
+    assert asked == batch.answers.size if schedule != "uniform" else 0.4 < asked / batch.answers.size < 0.7
     assert bool(longest > 25) is (schedule in ("full", "uniform"))
 
 
@@ -110,8 +111,8 @@ def test_the_calibration_gap_is_the_definition():
 def test_a_needle_reading_is_what_its_logits_say():
     shape = Architecture(vocabulary=288, layers=1, width=16, heads=1, kv_heads=1, positions="none", tied=False)
     family = Family(shape, [0, 1])
-    reading = crowding.read_needle(family, crowding.Needle(6), 5)
-    task = crowding.Needle(6)
+    reading = needles.read_needle(family, needles.Needle(6), 5)
+    task = needles.Needle(6)
     tokens = torch.from_numpy(np.stack([task.draw(generator(s, 2, 6 * 1009), 5, 1.0).tokens for s in (0, 1)]))
     watch = []
     family.hidden(tokens, watch=watch)
@@ -132,10 +133,10 @@ def test_a_needle_reading_is_what_its_logits_say():
 def test_flipping_a_digit_moves_a_read_no_further_than_the_bound():
     family = Family(Architecture(vocabulary=3, layers=1, width=16, heads=1, kv_heads=1, positions="none"), [0, 1])
     for length in (9, 257):
-        read = crowding.read_pairs(family, crowding.Majority(length, closest=True), 6, torch.float32)
+        read = needles.read_pairs(family, needles.Majority(length, closest=True), 6, torch.float32)
         bound = theory.influence_bound(length, float(read.spread.max()))
         assert 0 < read.influence.max() <= bound
-        coarse = crowding.read_pairs(family, crowding.Majority(length, closest=True), 6, torch.bfloat16)
+        coarse = needles.read_pairs(family, needles.Majority(length, closest=True), 6, torch.bfloat16)
         assert coarse.units.max() < read.units.max() / 1000
 
 

@@ -52,7 +52,7 @@ def network(request):
     """A Llama with shared key–value heads, a GPT-NeoX, and a Gemma with capped logits and a sliding window."""
     config = {
         "llama": lambda: transformers.LlamaConfig(**COMMON, num_key_value_heads=2),
-        "neox": lambda: transformers.GPTNeoXConfig(**COMMON),
+        "neox": lambda: transformers.GPTNeoXConfig(**COMMON, rotary_pct=1.0),
         "gemma2": lambda: transformers.Gemma2Config(**COMMON, num_key_value_heads=2, head_dim=8, sliding_window=12),
     }[request.param]()
     with torch.random.fork_rng():

@@ -110,6 +110,11 @@ def test_the_knob_is_the_gap_in_pixels():
     assert abs(boxes[0] - boxes[1]) == pytest.approx(12, abs=4.5)
 
 
+def test_sixteen_pairs_have_the_cross_in_every_place():
+    places = [Drawn(task="spot", pixels=32).draw(9, index).place for index in range(16)]
+    assert len(set(places)) == 16
+
+
 def test_smooth_edges_have_shades_between():
     pixels = np.asarray(Drawn(task="circles").draw(0, 0).pictures[0].image().convert("L"))
     assert len(np.unique(pixels)) > 8

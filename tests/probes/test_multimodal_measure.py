@@ -144,6 +144,8 @@ def test_a_threshold_beyond_what_was_asked_is_open():
     assert found.interval.high is None and found.value == pytest.approx(4.0)
     fine = threshold("circles", [1.0, 2.0, 4.0] * 8, [True] * 24, guess=0.0)
     assert fine.interval.low is None and fine.value == pytest.approx(1.0)
+    never = threshold("counting", [1.0, 2.0, 4.0] * 8, [False] * 24, guess=0.0)
+    assert never.interval.low is None and never.interval.high == never.value == pytest.approx(1.0)
     assert threshold("counting", [2.0] * 9, [True] * 9, guess=0.0) is None
     measured = thresholds(both([(R, R)] * 8, "grid", setting="picture"), ORIGIN)
     assert measured.points == () and measured.estimate is None

@@ -107,8 +107,12 @@ class Desk:
 
     def through(self, policy: Policy) -> Self:
         """Make a desk for the same run whose model answers through a policy; it needs a model that writes."""
+        return self.with_model(mitigate(require(self._model, Generates), policy))
+
+    def with_model(self, model: Model) -> Self:
+        """Make a desk for the same run where another model is asked, such as this one with a change inside."""
         desk = copy.copy(self)
-        desk._model = mitigate(require(self._model, Generates), policy)
+        desk._model = model
         desk._store.introduce(desk._model.card)
         desk._name, desk._fingerprint = desk._model.card.name, desk._model.card.fingerprint
         return desk

@@ -66,8 +66,8 @@ class IsolateThenVote(Value, frozen=True):
     be joined, an answer that one passage alone tells has one vote as well, and each passage is a call.
 
     Args:
-        withstands: replaced passages that the vote has to withstand by its certificate, >= 0, else it abstains: an
-            answer that is given would have been given with any m of the passages replaced, or none would. None always
+        withstands: m, replaced passages that the vote has to withstand by its certificate, >= 0, else it abstains.
+            Whatever texts stand in for m of the passages, no other answer is then given, at worst none. None always
             gives the first answer, also in a tie.
 
     Source:
@@ -144,7 +144,7 @@ def vote(reply: Generated | Scored, question: str) -> str | None:
 
 
 class Select(Value, frozen=True):
-    """Keeps the k passages that rank best, in the order in which they stood.
+    r"""Keeps the k passages that rank best, in the order in which they stood.
 
     What is left out cannot distract, and costs nothing; what was needed and is left out is lost (RETR-2 says which k is
     best). A text that was planted to be found ranks high: this is no defence.
@@ -177,7 +177,7 @@ class Select(Value, frozen=True):
         prompt = passages_in(question_of(request))
         if len(prompt.passages) <= self.k:
             return (yield from _asked(request))
-        best = yield from ranked(request, prompt, self.by)
+        best = yield from ranked(prompt, self.by)
         return (yield from _asked(_with(request, prompt, sorted(best[: self.k]))))
 
 
@@ -219,7 +219,7 @@ class Reorder(Value, frozen=True):
         prompt = passages_in(question_of(request))
         if len(prompt.passages) < 2:
             return (yield from _asked(request))
-        best = yield from ranked(request, prompt, self.by)
+        best = yield from ranked(prompt, self.by)
         order = [0] * len(best)
         for rank, place in enumerate(self.places(len(best))):
             order[place] = best[rank]
@@ -239,13 +239,13 @@ class Reorder(Value, frozen=True):
         return tuple(places.tolist())
 
 
-def ranked(request: Generate, prompt: Prompt, by: By) -> Ranking:
+def ranked(prompt: Prompt, by: By) -> Ranking:
     """Rank the passages of a prompt, the best first; equal ones stay in their order.
 
     >>> texts = ("Nadi has an airport.", "The capital of Fiji is Suva.")
     >>> prompt = Prompt(rule="", passages=texts, question="What is the capital of Fiji?")
     >>> try:
-    ...     next(ranked(Generate(messages=(), max_tokens=8), prompt, "words"))
+    ...     next(ranked(prompt, "words"))
     ... except StopIteration as stop:
     ...     stop.value
     [1, 0]

@@ -106,6 +106,13 @@ def test_side_by_side_is_as_alone(eyes):
     requests = [case.ask for case in pairs("counting", 4)]
     together = [reply.text for _, reply in sorted(eyes.see(requests), key=lambda each: each[0])]
     assert together == [next(eyes.see([request]))[1].text for request in requests]
+    # Answers of several words that differ from each other, to prompts of one length.
+    things = ("banana", "blueberry", "carrot", "eggplant", "circle", "from")
+    texts = [user(f"Describe the {thing} in a few words.") for thing in things]
+    asks = [Generate(messages=text, max_tokens=6) for text in texts]
+    shared = [reply.text for _, reply in sorted(eyes.generate(asks), key=lambda each: each[0])]
+    assert len({text.split()[1] for text in shared}) > 3
+    assert shared == [next(eyes.generate([ask]))[1].text for ask in asks]
 
 
 def test_a_description_is_read(eyes):

@@ -6,7 +6,7 @@ import numpy as np
 
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import Mitigation
-from hardlimit.audit.mitigating.measuring import ANSWERED, RIGHT, WRONG, Trial, adjusted, compared, measured
+from hardlimit.audit.mitigating.measuring import ANSWERED, RIGHT, WRONG, Trial, adjusted, compared, tried
 from hardlimit.core import Answered, Generated, Grade
 from hardlimit.mitigations import Abstain, BoundedOracle, Library
 from hardlimit.mitigations.abstaining import sequence_probability
@@ -37,7 +37,7 @@ def mitigations(desk: Desk, seed: int) -> tuple[Mitigation, ...]:
         ),
         Trial("always looking up 1 text", BoundedOracle(library, b=1, threshold=ALWAYS), (WRONG, RIGHT)),
     )
-    found = list(measured(desk, probe, cases, trials))
+    found = tried(desk, probe, cases, trials)
     alone = desk.ask(probe, cases, what="without help")
     found += abstention(alone)
     return adjusted(found)

@@ -9,7 +9,7 @@ from hardlimit.audit.document import Mitigation
 from hardlimit.audit.judging import judge
 from hardlimit.core import ARTEFACTS, Answered, Case, Estimate, Grade, Interval
 from hardlimit.mitigations import Policy
-from hardlimit.models import Studies
+from hardlimit.models import Model, Studies
 from hardlimit.probes import Probe
 from hardlimit.stats import compare_paired, estimate, holm
 
@@ -42,18 +42,23 @@ class Trial:
 
     Args:
         name: in words.
-        policy: what is put around the model.
+        policy: what is put around the model; or a model that is asked instead, such as this one with a change inside.
         outcomes: what is counted, the one it is meant for first.
         rewords: whether the model is asked other words than the case's; a toy knows only the cases it was shown.
     """
 
     name: str
-    policy: Policy
+    policy: Policy | Model
     outcomes: tuple[Outcome, ...] = (RIGHT,)
     rewords: bool = True
 
 
 def measured(desk: Desk, probe: Probe, cases: Sequence[Case], trials: Sequence[Trial]) -> tuple[Mitigation, ...]:
+    """Ask and compare as `tried` does, and adjust the p-values by Holm over all entries."""
+    return adjusted(tried(desk, probe, cases, trials))
+
+
+def tried(desk: Desk, probe: Probe, cases: Sequence[Case], trials: Sequence[Trial]) -> list[Mitigation]:
     """Ask cases without and with each policy, as far as the budget allows, and compare on those that both answered.
 
     Args:
@@ -63,20 +68,24 @@ def measured(desk: Desk, probe: Probe, cases: Sequence[Case], trials: Sequence[T
         trials: policies, the most important first.
 
     Returns:
-        One entry per policy and outcome, with p-values adjusted by Holm over all of them; a policy with fewer than ten
-        answered cases has none.
+        One entry per policy and outcome, with p-values that are not adjusted yet; a policy with fewer than ten answered
+        cases has none.
     """
     trials = [trial for trial in trials if not (trial.rewords and isinstance(desk.model, Studies))]
     alone = {item.case.id: item for item in desk.share(1 / (1 + len(trials))).ask(probe, cases, what="without help")}
-    found = []
+    found: list[Mitigation] = []
     for place, trial in enumerate(trials):
         share = desk.share(1 / (len(trials) - place))
-        helped = share.through(trial.policy).ask(
+        helped = _helped(share, trial).ask(
             probe, [case for case in cases if case.id in alone], what=f"with {trial.name}"
         )
         if len(helped) >= FEWEST:
             found += [compared(trial, outcome, alone, helped) for outcome in trial.outcomes]
-    return adjusted(found)
+    return found
+
+
+def _helped(desk: Desk, trial: Trial) -> Desk:
+    return desk.with_model(trial.policy) if isinstance(trial.policy, Model) else desk.through(trial.policy)
 
 
 def compared(trial: Trial, outcome: Outcome, alone: dict[str, Answered], helped: Sequence[Answered]) -> Mitigation:
@@ -90,7 +99,7 @@ def compared(trial: Trial, outcome: Outcome, alone: dict[str, Answered], helped:
     tokens, calls = _per_question(before), _per_question(helped)
     return Mitigation(
         name=trial.name,
-        policy=repr(trial.policy),
+        policy=trial.policy.card.name if isinstance(trial.policy, Model) else repr(trial.policy),
         outcome=outcome.name,
         better=outcome.better,
         before=_share(outcome, before),

@@ -18,8 +18,8 @@ from hardlimit.probes.multimodal.tasks import TASKS, Task
 
 PAIRS_AT_ONCE = 8
 ROUNDS = 3
-SPOT_ROUNDS = 8
-"""Pairs of `spot` are spread over 16 places, so more are asked."""
+PLACE_PAIRS = 160
+"""Further pairs of `spot`, which are spread over 16 places: a blind place is sure only after ten of its pairs."""
 
 CONTROL_PAIRS = 8
 FLIP_PAIRS = 12
@@ -40,7 +40,7 @@ LADDERS: dict[Task, tuple[float, ...]] = {
 }
 """Knobs beside the usual one, from easy to hard; the walk ends after two in a row at which few pairs are right."""
 
-_CONTROLLED, _FLIPS, _LOOKED = 0, 301, 302
+_CONTROLLED, _FLIPS, _LOOKED, _PLACES = 0, 301, 302, 303
 """Seeds of the parts lie apart, but the controls ask about the very pairs that were asked with their pictures."""
 
 
@@ -64,6 +64,7 @@ class Trials:
     """What was asked and answered."""
 
     pictured: list[Answered] = field(default_factory=list)
+    places: list[Answered] = field(default_factory=list)
     told: list[Answered] = field(default_factory=list)
     blind: list[Answered] = field(default_factory=list)
     wrong: list[Answered] = field(default_factory=list)
@@ -87,6 +88,9 @@ def ask(desk: Desk, seed: int) -> Trials:
     _controls(desk.share(0.3), trials, seed)
     _flips(desk.share(0.35), trials, seed)
     _ladders(desk.share(0.6), trials, seed)
+    places = Drawn(task="spot")
+    cases = places.cases(seed=seed + _PLACES, n=2 * PLACE_PAIRS)
+    trials.places = desk.share(0.4).ask(places, cases, what="where in the picture it sees")
     if isinstance(desk.model, Looks):
         _look(desk, desk.model, trials, seed)
     else:
@@ -96,10 +100,8 @@ def ask(desk: Desk, seed: int) -> Trials:
 
 def _pictured(desk: Desk, trials: Trials, seed: int) -> None:
     """Ask pairs of every task round by round, so that a short budget has some of each."""
-    for turn in range(SPOT_ROUNDS):
+    for turn in range(ROUNDS):
         for task in TASKS:
-            if turn >= ROUNDS and task != "spot":
-                continue
             if desk.meter.exhausted:
                 return
             probe = Drawn(task=task)

@@ -70,8 +70,9 @@ def _measure(trials: Trials, controlled: measure.Origin) -> list[Measurement]:
     ]
     if trials.flips:
         made.append(flip_rate(trials.flips, trials.priors, origin))
-    if any("row" in item.case.factors for item in trials.pictured):
-        made.append(measure.accuracy_by_place(trials.pictured, origin))
+    spots = [item for item in (*trials.pictured, *trials.places) if "row" in item.case.factors]
+    if spots:
+        made.append(measure.accuracy_by_place(spots, origin))
     if trials.blind:
         made.append(measure.text_prior_gap(trials.pictured, trials.blind, origin))
     if trials.told:
@@ -128,7 +129,9 @@ def _advice(found: Mapping[str, Measurement], judged: Sequence[ResourceVerdict])
     }[worst]
     if errors[worst] <= 0:
         return "No error could be located: ask more pairs, so that the readouts inside see more to learn from."
-    return f"{says} {100 * unlocated:.0f} % of answers are lost at a place that was not found." if unlocated else says
+    if unlocated > errors[worst]:
+        return f"Most of what is lost ({100 * unlocated:.0f} % of answers) could not be located. Of the rest: {says}"
+    return says
 
 
 def _gallery(pictured: Sequence[Answered]) -> tuple[Exhibit, ...]:

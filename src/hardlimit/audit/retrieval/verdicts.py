@@ -84,7 +84,8 @@ def _on_retrieval(
         because = "The questions with and without passages were not asked."
         return _verdict(Resource.RETRIEVAL, None, because, ("RETR-1",))
     r = gains.recall_drawn(recall.tally, rng)
-    gain = gains.summed_up(r * shares[:, 1] + (1 - r) * shares[:, 2] - shares[:, 0], recall.tally.n)
+    asked = len(measure.paired_rights(trials.of("reader"), measure.condition_of, _CONDITIONS))
+    gain = gains.summed_up(r * shares[:, 1] + (1 - r) * shares[:, 2] - shares[:, 0], asked)
     even = known_break_even(found)
     needed = f" It pays from a recall of {percent(even)} on." if even is not None else ""
     because = (

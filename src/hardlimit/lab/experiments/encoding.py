@@ -130,11 +130,11 @@ class Encoding(Experiment):
         failed = sum(finding.standing is Standing.DISAGREES for finding in findings)
         return Conclusion(
             headline=(
-                "At every base a head learned to attend at every distance asked for, whatever the self-similarity. "
+                "At every base some head learned to attend at every distance asked for, whatever the self-similarity. "
                 if not failed
-                else f"With {failed} of {len(findings)} bases some distance was not learned. "
+                else f"With {failed} of {len(findings)} bases no head learned some distance. "
             )
-            + findings[-1].says,
+            + " ".join(finding.says for finding in findings),
             findings=findings,
             measurements=(accuracy, weight),
             cautions=(
@@ -158,18 +158,22 @@ class Encoding(Experiment):
         """Which distances were learned at one base."""
         base = float(rows[0]["base"])
         points = curve(rows, ["distance"])
-        learned = [int(p.at["distance"]) for p in points if p.estimate.value > LEARNED]
         every = [int(p.at["distance"]) for p in points]
+        able = {
+            d: int((column(there := where(rows, distance=d), "right") / column(there, "n") > LEARNED).sum())
+            for d in every
+        }
         least = min(column(rows, "similarity"))
         far = max(every)
-        missed = [distance for distance in every if distance not in learned]
+        missed = [distance for distance, count in able.items() if not count]
         return Finding(
             claim=theory.no_attenuation(far, 64, base),
             measurement=self.measurement(f"base_{base:.0f}", ACCURACY, scale, points=points),
             standing=Standing.AGREES if not missed else Standing.DISAGREES,
-            says=f"Base {base:,.0f}: heads attend {', '.join(map(str, learned)) or 'nowhere'} places back (accuracy "
-            f"above {LEARNED:.0%}), where self-similarity falls to {least:.2f}"
-            + (f"; not learned: {', '.join(map(str, missed))}." if missed else "."),
+            says=f"Base {base:,.0f}, where self-similarity falls to {least:.2f}: of {len(rows) // len(every)} models "
+            f"for each distance, those above {LEARNED:.0%} are "
+            + ", ".join(f"{count} at {distance}" for distance, count in able.items())
+            + " places back.",
         )
 
 

@@ -92,7 +92,7 @@ class Drawn(Value, frozen=True):
         """Draw one pair of pictures, in random order."""
         rng = self._rng(seed, index)
         look = Look.draw(rng)
-        pair = TASKS[self.task].draw(Pen(rng, look, knob_of(self.task, self.knob), self.pixels))
+        pair = TASKS[self.task].draw(Pen(rng, look, knob_of(self.task, self.knob), self.pixels, seed + index))
         return pair if rng.random() < 0.5 else _turned(pair)
 
     def _rng(self, seed: int, index: int) -> np.random.Generator:

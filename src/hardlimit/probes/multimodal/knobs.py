@@ -43,13 +43,14 @@ def threshold(
     cumulative = np.cumsum(mass) / mass.sum()
     outside = expanded_tail(level, max(len(y), 2))
     low, middle, high = (float(places[np.searchsorted(cumulative, q)]) for q in (outside, 0.5, 1 - outside))
+    value = float(np.exp(np.clip(middle, x.min(), x.max())))
     interval = Interval(
-        low=None if low < x.min() else float(np.exp(low)),
-        high=None if high > x.max() else float(np.exp(high)),
+        low=None if low < x.min() else min(float(np.exp(low)), value),
+        high=None if high > x.max() else max(float(np.exp(high)), value),
         level=level,
         method="posterior of a logistic curve in the knob's logarithm",
     )
-    return Estimate(value=float(np.exp(np.clip(middle, x.min(), x.max()))), interval=interval, n=len(y))
+    return Estimate(value=value, interval=interval, n=len(y))
 
 
 def thresholds(answered: Sequence[Answered], origin: Origin) -> Measurement:

@@ -40,12 +40,16 @@ class Pair(NamedTuple):
 
 
 class Pen(NamedTuple):
-    """What a task draws with: a source of chance, the pair's look, the knob, and the side in pixels."""
+    """What a task draws with: a source of chance, the pair's look, the knob, the side in pixels, and whose turn it is.
+
+    Pairs in order have turns in order, so that what should be met evenly can be taken in turn.
+    """
 
     rng: np.random.Generator
     look: Look
     knob: float
     pixels: int
+    turn: int = 0
 
     def blank(self) -> Canvas:
         """Take an empty canvas."""
@@ -257,7 +261,7 @@ def _curve(pen: Pen, stops: list[Spot]) -> list[Spot]:
 
 def spot(pen: Pen) -> Pair:
     """A small dark cross in one of 4 × 4 places, or none; pale discs stand elsewhere."""
-    row, column = int(pen.rng.integers(PLACES)), int(pen.rng.integers(PLACES))
+    row, column = divmod(5 * pen.turn % PLACES**2, PLACES)
     cell = pen.pixels / PLACES
     size = min(pen.knob, 0.9 * cell)
     room = (cell - size) / 2
