@@ -1,6 +1,6 @@
 """Dense attention beside attention that gathers chunks: tokens/s, peak memory and perplexity at 2k, 4k and 8k tokens.
 
-Usage: python bench/attention.py [--quick] [--lengths 2048 8192] [--all]
+Usage: python bench/attention.py [--quick] [--lengths 2048 8000] [--ways dense "TopK(keys=64)"] [--all]
 
 The embedded model scores the end of one story after the rest of it, once per way, each in a process of its own (Linux)
 which has warmed up on a short text. Time is of the processor. Perplexity is over the last 512 tokens. `--all` adds the
@@ -81,6 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Dense attention beside attention that gathers chunks.")
     parser.add_argument("--quick", action="store_true", help="1k and 2k tokens only")
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="tokens")
+    parser.add_argument("--ways", nargs="+", help="dense first, then changes as they are written in Python")
     parser.add_argument("--all", action="store_true", help="also the ways that compute every logit")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -92,10 +93,10 @@ def main() -> None:
         table.add_column(column, justify="left" if column == "attention" else "right")
     for tokens in (1024, 2048) if options.quick else options.lengths:
         dense = 0.0
-        for way in GATHERED + (OTHERS if options.all else ()):
+        for way in options.ways or (*GATHERED, *(OTHERS if options.all else ())):
             row = measured(way, tokens)
             dense = dense or row["seconds"]
-            table.add_row(
+            cells = (
                 f"{row['tokens']:,.0f}",
                 way,
                 f"{row['seconds']:.1f}",
@@ -104,6 +105,8 @@ def main() -> None:
                 f"{row['mib']:,.0f}",
                 f"{row['perplexity']:.3f}",
             )
+            print("  ".join(cells), file=sys.stderr, flush=True)  # a long run shows where it is
+            table.add_row(*cells)
     Console().print(table)
 
 

@@ -87,6 +87,15 @@ def test_a_chunk_is_scored_by_the_keys_that_may_be_seen():
     assert (weights > 0).tolist() == [True, False, False, False, True, True]
 
 
+def test_a_chunk_of_which_nothing_may_be_seen_takes_no_place():
+    keys = torch.zeros(1, 1, 6, 2)
+    keys[0, 0, :2, 0] = -3.0
+    query = torch.tensor([1.0, 0.0]).expand(1, 1, 1, 2)
+    seen = torch.tensor([True, True, False, False, True, True])[None, None, None]
+    weights = Hierarchical(chunk=2, chosen=2).weights(query, keys, seen)[0, 0, 0]
+    assert (weights > 0).tolist() == [True, True, False, False, True, True]
+
+
 def test_hierarchical_with_every_chunk_open_is_softmax():
     q, k, v = drawn(seed=3)
     all_open = Hierarchical(chunk=3, chosen=3)

@@ -151,3 +151,16 @@ def test_stretches_of_padded_and_sliding_masks():
     assert cuts == [(0, 2, [0, 1]), (2, 3, [1, 2]), (3, 4, [2, 3])]
     (whole,) = stretches(torch.ones(3, 5, dtype=torch.bool).tril(2))
     assert (whole.start, whole.stop, whole.keys) == (0, 3, None)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[1, 1, 0, 0], [1, 0, 1, 1]],  # one more key, but not the same ones
+        [[1, 0, 0, 0], [1, 1, 1, 0]],  # two more keys: whose the first is, no row of its own tells
+        [[0, 1, 0, 0], [1, 1, 0, 0]],  # one more key, before the others
+    ],
+)
+def test_rows_of_different_sequences_are_cut_apart(rows):
+    cuts = [(each.start, each.stop) for each in stretches(torch.tensor(rows, dtype=torch.bool))]
+    assert cuts == [(0, 1), (1, 2)]

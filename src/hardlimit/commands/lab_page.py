@@ -97,13 +97,14 @@ def _specification(
 ) -> dict[str, Any]:
     places = sorted({row["x"] for row in rows})
     wide = places[0] > 0 and places[-1] >= WIDE * places[0]
+    few = len(places) <= MOST_TICKS and all(place.is_integer() for place in places)
     shares = measurement.quantity.unit == "probability"
     across: dict[str, Any] = {
         "field": "x",
         "type": "quantitative",
         "title": x.replace("_", " ") + (" (log scale)" if wide else ""),
         "scale": {"type": "log" if wide else "linear", "zero": False, "nice": False},
-        "axis": {"format": "~s"} | ({"values": places} if len(places) <= MOST_TICKS else {}),
+        "axis": {"format": ",", "values": places} if few else {"format": "~s"},
     }
     up: dict[str, Any] = {
         "type": "quantitative",

@@ -42,3 +42,17 @@ def linked(text: str, limit: LimitReport) -> Markup:
         for place, part in enumerate(parts)
     ]
     return Markup("").join(pieces)
+
+
+def coded(text: str) -> Markup:
+    """Escape a text, and set what stands between backticks as code.
+
+    >>> coded("Ask `hardlimit <b>` again.")
+    Markup('Ask <code>hardlimit &lt;b&gt;</code> again.')
+    """
+    parts = [escape(hostile.visible(part)) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return Markup(escape(hostile.visible(text)))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )

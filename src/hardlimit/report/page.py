@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -146,6 +147,7 @@ def _environment() -> Environment:
         "amount": scaling.amount,
         "basis": numbers.basis,
         "card": card_lines,
+        "coded": links.coded,
         "claims_by_statement": tables.claims_by_statement,
         "duration": numbers.duration,
         "end": lambda value: "unbounded" if value is None else numbers.plain(value),
@@ -225,6 +227,7 @@ def _about(report: AuditReport) -> dict[str, Any]:
         return pictures(scene(limit, measurement, window=window))
 
     return {
+        "advised": [(limit, list(rows)) for limit, rows in groupby(report.advice, key=lambda row: row.limit)],
         "bound_of": bound_of,
         "command": command(report),
         "make_gauge": make_gauge,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
 from hardlimit.audit.document import Advice, LimitReport, Mitigation
-from hardlimit.core import Resource, ResourceVerdict, Verdict
+from hardlimit.core import Limit, Resource, ResourceVerdict, Verdict
 from hardlimit.scaling import Assessed, ScalingReport
 
 Evidence = Literal["theory", "measured", "both", "none"]
@@ -20,18 +20,18 @@ _CHEAPEST: Final[dict[Resource, str]] = {
     Resource.PARAMETERS: "results of three or more sizes of its family, each over twice the last "
     "(`hardlimit audit … --scaling RESULTS`)",
     Resource.DATA: "more questions of the rare decades, or a checkpoint trained on ten times the data",
-    Resource.CONTEXT: "the same search with more time (`--limits context --budget 30m`)",
-    Resource.RETRIEVAL: "the retrieval probe alone with more time (`--limits retrieval --budget 30m`)",
-    Resource.DOCUMENTS: "the curve of accuracy by passages with more questions (`--limits retrieval --budget 30m`)",
+    Resource.CONTEXT: "the same search with more time (`--limits {limit} --budget 60m`)",
+    Resource.RETRIEVAL: "the same questions with and without the passage, with more time (`--limits {limit} --budget 60m`)",
+    Resource.DOCUMENTS: "the curve of accuracy by passages with more questions (`--limits {limit} --budget 60m`)",
     Resource.RETRIEVER: "recall on your own documents (`--corpus … --questions …`)",
-    Resource.INFERENCE_STEPS: "the same problems with more time (`--limits reasoning --budget 30m`)",
-    Resource.SAMPLES: "a larger labelled sample (`--limits reasoning --budget 30m`)",
+    Resource.INFERENCE_STEPS: "the same problems with more time (`--limits {limit} --budget 60m`)",
+    Resource.SAMPLES: "a larger labelled sample (`--limits {limit} --budget 60m`)",
     Resource.VERIFIER: "200 labelled answers judged by the verifier in question",
-    Resource.ABSTENTION: "more labelled answers (`--limits hallucination --budget 30m`)",
+    Resource.ABSTENTION: "more labelled answers (`--limits {limit} --budget 60m`)",
     Resource.RESOLUTION: "the same drawings at twice the resolution",
     Resource.MARGIN: "a model whose attention can be read (`local:` or `embedded`)",
 }
-_ELSE: Final = "the same probe with more time"
+_ELSE: Final = "the same probe with more time (`--limits {limit} --budget 60m`)"
 
 
 def advice(limits: Sequence[LimitReport], family: ScalingReport | None = None) -> tuple[Advice, ...]:
@@ -51,7 +51,7 @@ def advice(limits: Sequence[LimitReport], family: ScalingReport | None = None) -
             verdict=verdict.verdict,
             evidence=_evidence(verdict),
             mitigation=_best_in_words(limit),
-            says=_says(verdict),
+            says=_says(verdict, limit.limit),
         )
         for limit in limits
         if limit.applies
@@ -130,7 +130,8 @@ def _evidence(verdict: ResourceVerdict) -> Evidence:
     return "both" if verdict.basis == "both" else "theory" if verdict.basis == "theory" else "measured"
 
 
-def _says(verdict: ResourceVerdict) -> str:
+def _says(verdict: ResourceVerdict, limit: Limit) -> str:
     if verdict.verdict is Verdict.UNDETERMINED:
-        return f"Not decided. Cheapest to decide it: {_CHEAPEST.get(Resource(verdict.resource), _ELSE)}."
+        cheapest = _CHEAPEST.get(Resource(verdict.resource), _ELSE).format(limit=limit)
+        return f"Not decided. Cheapest to decide it: {cheapest}."
     return _DO[verdict.verdict].format(resource=verdict.resource)
