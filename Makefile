@@ -11,7 +11,7 @@ export OMP_WAIT_POLICY = passive
 .PHONY: audit test check format bench bench-verdict docs clean
 audit: $(VENV)/.local
 	@$(BIN)/python -m hardlimit.models.embedded
-	@$(BIN)/hardlimit audit embedded --budget 10m --out audit
+	@$(BIN)/hardlimit audit embedded --budget 20m --out audit
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m hardlimit.models.embedded

@@ -78,7 +78,7 @@ class Plan(Value, frozen=True):
     """
 
     limits: tuple[str, ...] = tuple(STUDIES)
-    budget: Budget = Budget(seconds=600.0)
+    budget: Budget = Budget(seconds=1200.0)
     seed: int = 0
     collection: Collection | None = None
     family: ScalingReport | None = None

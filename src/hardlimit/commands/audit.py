@@ -15,7 +15,7 @@ def audit_command(
     model: str = "embedded",
     *,
     limits: str = "all",
-    budget: str = "10m",
+    budget: str = "20m",
     out: Path = Path("audit"),
     json: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 0,
@@ -35,7 +35,7 @@ def audit_command(
     Args:
         model: `embedded`, `local:PATH`, `api:MODEL@URL` or `toy:NAME`.
         limits: comma-separated limits; all that apply by default.
-        budget: such as 10m, 200k-tokens, $2, or several with commas.
+        budget: such as 20m, 200k-tokens, $2, or several with commas.
         out: folder for report.html, report.json and the answers.
         json: print the report as JSON instead of tables.
         seed: every question follows from it.

@@ -21,7 +21,7 @@ _CHEAPEST: Final[dict[Resource, str]] = {
     "(`hardlimit audit … --scaling RESULTS`)",
     Resource.DATA: "more questions of the rare decades, or a checkpoint trained on ten times the data",
     Resource.CONTEXT: "the same search with more time (`--limits {limit} --budget 60m`)",
-    Resource.RETRIEVAL: "the same questions with and without the passage, with more time (`--limits {limit} --budget 60m`)",
+    Resource.RETRIEVAL: "more questions with and without the passage (`--limits {limit} --budget 60m`)",
     Resource.DOCUMENTS: "the curve of accuracy by passages with more questions (`--limits {limit} --budget 60m`)",
     Resource.RETRIEVER: "recall on your own documents (`--corpus … --questions …`)",
     Resource.INFERENCE_STEPS: "the same problems with more time (`--limits {limit} --budget 60m`)",
