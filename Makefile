@@ -11,10 +11,12 @@ export OMP_WAIT_POLICY = passive
 .PHONY: audit test check format bench bench-verdict docs clean
 audit: $(VENV)/.local
 	@$(BIN)/python -m hardlimit.models.embedded
+	@$(BIN)/python -m hardlimit.models.embedding
 	@$(BIN)/hardlimit audit embedded --budget 20m --out audit
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m hardlimit.models.embedded
+	@$(BIN)/python -m hardlimit.models.embedding
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev

@@ -8,7 +8,7 @@ from hardlimit.audit.context.asking import SHORTEST, longest
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import Mitigation
 from hardlimit.audit.mitigating.measuring import Trial, measured
-from hardlimit.core import Case, Grade, MissingExtraError
+from hardlimit.core import CapabilityError, Case, Grade, MissingExtraError
 from hardlimit.mitigations.attention import Change, ChunkThenToken, LogScaled, Rescaled, TopK, WindowSink
 from hardlimit.models import Model
 from hardlimit.probes.context import Needle
@@ -80,8 +80,6 @@ def _changed(model: Model, length: int) -> Iterator[tuple[str, Model]]:
         from hardlimit.models.local import LocalModel
     except MissingExtraError:
         return
-    from hardlimit.core import CapabilityError
-
     changes: tuple[tuple[str, Change], ...] = (
         ("logits scaled by ln n / ln n₀", LogScaled(reference=length // 2)),
         ("positions rescaled twofold (YaRN)", Rescaled(kind="yarn", factor=2.0, original=length // 2)),
