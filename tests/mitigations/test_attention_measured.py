@@ -26,9 +26,9 @@ def desk_of(tmp_path):
         store.__exit__(None, None, None)
 
 
-@pytest.mark.parametrize(("tokens", "length"), [(400, 1024), (900, 2048)])
+@pytest.mark.parametrize(("tokens", "length"), [(300, 512), (900, 2048)])
 def test_the_length_beyond_the_effective_context_is_found(desk_of, tokens, length):
-    """A memory of m tokens holds m / N of the needles: less than half from N = 2m on."""
+    """A memory of m tokens holds m / N of the needles: less than three quarters from N = 4m/3 on."""
     assert context.beyond(desk_of(FiniteMemory(tokens=tokens)), seed=0) == length
 
 

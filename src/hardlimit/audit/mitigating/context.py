@@ -20,7 +20,7 @@ PILOT = 2
 HAYSTACKS = 5
 """Beyond it, without and with each change."""
 
-LOST = 0.5
+LOST = 0.25
 """Share of the accuracy above chance at the shortest length whose loss ends the effective context."""
 
 _PILOT, _MEASURED = 310, 311
@@ -47,7 +47,7 @@ def mitigations(desk: Desk, seed: int) -> tuple[Mitigation, ...]:
 
 
 def beyond(desk: Desk, seed: int) -> int | None:
-    """The first length, doubling from the shortest, where half the accuracy above chance is lost, or None.
+    """The first length, doubling from the shortest, where a quarter of the accuracy above chance is lost, or None.
 
     Its haystacks serve nothing else, so that a length which had bad luck here is not kept for it.
     """
