@@ -137,6 +137,38 @@ MEASUREMENTS = {
         word="Memory of the context",
         meaning="Bytes of keys and values for one sequence; the rule marks the model's window.",
     ),
+    "reasoning.threshold": Entry(
+        word="How hard a problem may get",
+        meaning="The difficulty at which accuracy is half way between 1 and guessing, at once and step by step.",
+    ),
+    "reasoning.accuracy_by_difficulty": Entry(
+        word="Accuracy against difficulty",
+        meaning="One panel for each family; answers that were cut off or of no use are drawn apart.",
+    ),
+    "reasoning.token_budget": Entry(
+        word="Accuracy against the room to think",
+        meaning="The same problems under smaller token limits: what looks like a collapse may be a cut.",
+    ),
+    "reasoning.paired_drop": Entry(
+        word="Pattern completion against inference",
+        meaning="What accuracy loses where the familiar answer is wrong, on pairs of one problem in two forms.",
+    ),
+    "reasoning.mediation": Entry(
+        word="Does the chain matter?",
+        meaning="Accuracy after the model's own chain was shortened, falsified or exchanged for another one's.",
+    ),
+    "reasoning.chain_by_length": Entry(
+        word="How long a chain survives",
+        meaning="Share of chains without an error up to each step, with three laws of how errors add up.",
+    ),
+    "reasoning.best_of_k": Entry(
+        word="Many samples, and who picks one",
+        meaning="Some sample right, the commonest answer, or the first that a verifier accepts, by their number.",
+    ),
+    "reasoning.accepted_accuracy": Entry(
+        word="Right among what the verifier accepts",
+        meaning="The ceiling of any number of samples: the verifier's odds times the model's.",
+    ),
     "retrieval.reader": Entry(
         word="With and without the passage that tells",
         meaning="The same questions without passages, with the needed one among others, and with others only. "
