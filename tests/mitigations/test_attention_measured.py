@@ -4,9 +4,11 @@ import pytest
 
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
+from hardlimit.audit.document import LimitReport
 from hardlimit.audit.mitigating import MITIGATIONS, context
 from hardlimit.audit.mitigating.measuring import Trial, measured
-from hardlimit.core import Limit, Silent, Verdict
+from hardlimit.core import Estimate, Interval, Limit, Measurement, Silent, Tally, Verdict
+from hardlimit.core.quantity import EFFECTIVE_CONTEXT
 from hardlimit.models.toy import Abstaining, FiniteMemory, Perfect
 from hardlimit.probes.context import Needle
 from hardlimit.store import Store
@@ -51,7 +53,8 @@ def test_a_model_that_is_asked_instead_is_compared_on_the_same_cases(desk_of):
 
 
 def test_what_does_not_run_here_cannot_be_changed(desk_of):
-    assert MITIGATIONS[Limit.CONTEXT.value](desk_of(FiniteMemory(tokens=300)), 0) == ()
+    nothing = LimitReport(limit=Limit.CONTEXT, applies=True, headline="x")
+    assert MITIGATIONS[Limit.CONTEXT.value](desk_of(FiniteMemory(tokens=300)), 0, nothing) == ()
 
 
 @pytest.mark.local
@@ -91,3 +94,22 @@ def test_a_local_model_is_measured_with_every_change(desk_of, monkeypatch):
     assert asked == 10 * 6
     monkeypatch.setattr(context, "beyond", lambda desk, seed: None)
     assert context.mitigations(desk, 0) == () and desk.meter.spent.calls == asked
+
+
+@pytest.mark.parametrize(("tokens", "length"), [(300.0, 640), (1000.0, 2048), (120.0, None), (1e5, None)])
+def test_the_length_follows_from_what_the_study_found(desk_of, tokens, length):
+    interval = Interval(low=tokens / 2, high=2 * tokens, level=0.95, method="m")
+    estimate = Estimate(value=tokens, interval=interval, n=40)
+    effective = Measurement(
+        name="context.effective",
+        quantity=EFFECTIVE_CONTEXT,
+        probe="p",
+        model="m",
+        seed=0,
+        estimate=estimate,
+        tally=Tally(right=40),
+    )
+    report = LimitReport(limit=Limit.CONTEXT, applies=True, headline="x", measurements=(effective,))
+    desk = desk_of(FiniteMemory(tokens=600))
+    assert context._twice_the_effective(desk, report) == length
+    assert context._twice_the_effective(desk, None) is None

@@ -128,7 +128,7 @@ def audit(model: Model, plan: Plan, store: Store, progress: Progress, *, eyes: M
         helped = plan.mitigate and name in MITIGATIONS
         report = STUDIES[name](share.share(1 - MITIGATED) if helped else share, plan.seed, **own)
         if helped and report.applies:
-            report = structs.replace(report, mitigations=MITIGATIONS[name](share, plan.seed))
+            report = structs.replace(report, mitigations=MITIGATIONS[name](share, plan.seed, report))
         progress.settled(name, report.headline)
         limits.append(report)
     return AuditReport(

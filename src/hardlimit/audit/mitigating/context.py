@@ -1,12 +1,13 @@
 """What lengthens the context that a model uses: its attention changed, on haystacks too long for it as it is."""
 
+import math
 from collections.abc import Iterator
 
 import msgspec
 
 from hardlimit.audit.context.asking import SHORTEST, longest
 from hardlimit.audit.desk import Desk
-from hardlimit.audit.document import Mitigation
+from hardlimit.audit.document import LimitReport, Mitigation
 from hardlimit.audit.mitigating.measuring import Trial, measured
 from hardlimit.core import CapabilityError, Case, Grade, MissingExtraError
 from hardlimit.mitigations.attention import Change, ChunkThenToken, LogScaled, Rescaled, TopK, WindowSink
@@ -17,7 +18,7 @@ NEEDLES = 8
 PILOT = 2
 """Haystacks per length, in looking for a length beyond the effective context."""
 
-HAYSTACKS = 5
+HAYSTACKS = 3
 """Beyond it, without and with each change."""
 
 LOST = 0.25
@@ -26,15 +27,15 @@ LOST = 0.25
 _PILOT, _MEASURED = 310, 311
 
 
-def mitigations(desk: Desk, seed: int) -> tuple[Mitigation, ...]:
+def mitigations(desk: Desk, seed: int, report: LimitReport | None = None) -> tuple[Mitigation, ...]:
     """Changed attention and rescaled positions, on needles in their own words beyond the effective context.
 
-    Only where the model runs here, since a server's attention cannot be changed; nothing is measured where even the
+    The length is twice the effective context that the study found, else it is looked for here. Only where the model runs here, since a server's attention cannot be changed; nothing is measured where even the
     shortest haystack is too long for it, or none is.
     """
     if desk.model.card.adapter not in {"embedded", "local"}:
         return ()
-    length = beyond(desk.share(0.3), seed)
+    length = _twice_the_effective(desk, report) or beyond(desk.share(0.3), seed)
     if length is None:
         return ()
     probe = Needle(variant="literal", length=length, needles=NEEDLES)
@@ -44,6 +45,15 @@ def mitigations(desk: Desk, seed: int) -> tuple[Mitigation, ...]:
         Trial(f"{words} ({length:,} tokens)", model, rewords=False) for words, model in _changed(desk.model, length)
     ]
     return measured(desk, probe, cases, trials)
+
+
+def _twice_the_effective(desk: Desk, report: LimitReport | None) -> int | None:
+    """Twice the effective context that was measured, in steps of 64 tokens, where such haystacks fit."""
+    found = [each for each in report.measurements if each.name == "context.effective"] if report is not None else []
+    if not found or found[0].estimate is None:
+        return None
+    length = 64 * math.ceil(2 * found[0].estimate.value / 64)
+    return length if SHORTEST < length <= longest(desk.model) else None
 
 
 def beyond(desk: Desk, seed: int) -> int | None:
