@@ -30,8 +30,9 @@ _PILOT, _MEASURED = 310, 311
 def mitigations(desk: Desk, seed: int, report: LimitReport | None = None) -> tuple[Mitigation, ...]:
     """Changed attention and rescaled positions, on needles in their own words beyond the effective context.
 
-    The length is twice the effective context that the study found, else it is looked for here. Only where the model runs here, since a server's attention cannot be changed; nothing is measured where even the
-    shortest haystack is too long for it, or none is.
+    The length is twice the effective context that the study found, else it is looked for here. Only where the model
+    runs here, since a server's attention cannot be changed; nothing is measured where even the shortest haystack is
+    too long for it, or none is.
     """
     if desk.model.card.adapter not in {"embedded", "local"}:
         return ()
