@@ -215,6 +215,11 @@ def test_an_answer_that_the_oracle_does_not_hold_is_not_given():
     assert reply.text == "I don't know."
 
 
+def test_a_name_that_the_oracle_does_not_hold_spoils_an_answer():
+    reply, _ = one(BoundedOracle(library(), b=1, threshold=2.0), ["It is Port Suva."])
+    assert reply.text == "I don't know."
+
+
 def test_library_finds_by_words_and_ends():
     books = library()
     assert books.look_up("capital of Kenya", 0) == "The capital of Kenya is Nairobi."
