@@ -13,6 +13,7 @@ from hardlimit.core import (
     InvalidValueError,
     Message,
     ModelError,
+    Score,
     Scored,
     Usage,
 )
@@ -82,6 +83,21 @@ def test_questions_go_out_together_in_each_round():
     replies = dict(Mitigated(script, Vote(k=3)).generate([ask("a"), ask("b")]))
     assert [replies[0].text, replies[1].text] == ["Suva", "Oslo"]
     assert [request.messages[0].content for request in script.asked[0]] == ["a"] * 3 + ["b"] * 3
+
+
+class Mixed:
+    """Asks for scores and texts in one round."""
+
+    def answer(self, request):
+        replies = yield [Score(messages=request.messages, continuation="a"), request, request]
+        return Generated(
+            text=" ".join(type(reply).__name__ + getattr(reply, "text", "") for reply in replies), finish="stop"
+        )
+
+
+def test_scores_and_texts_of_one_round_come_back_in_their_order():
+    reply, _ = one(Mixed(), ["first", "second"], [-1.0])
+    assert reply.text == "Scored Generatedfirst Generatedsecond"
 
 
 def test_more_questions_than_go_out_at_once_come_back_by_their_own_index():
