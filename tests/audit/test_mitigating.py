@@ -163,6 +163,13 @@ def test_threshold_is_chosen_on_one_half_and_measured_on_the_other():
     assert "Abstain(threshold=0.9" in wrong.policy
 
 
+def test_the_half_that_is_measured_is_not_the_half_that_was_chosen_on():
+    """Every other answer is wrong and sure: the threshold of the others cannot hold there."""
+    items = [answered(i, W if i % 2 else R, logprob=math.log(0.95 if i % 2 else 0.9)) for i in range(120)]
+    wrong, _ = hallucination.abstention(items, risk=0.1)
+    assert wrong.before.value == wrong.after.value == 1.0
+
+
 def test_no_abstention_without_probabilities():
     assert hallucination.abstention([answered(i, R) for i in range(120)]) == []
 
