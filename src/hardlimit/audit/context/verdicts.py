@@ -23,6 +23,8 @@ def _on_window(found: Mapping[str, Measurement], window: int) -> ResourceVerdict
     if effective.estimate is not None:
         interval = effective.estimate.interval
         used = f"{effective.estimate.value:,.0f} of {window:,} tokens ({spread(interval, unit=' tokens')})"
+        if interval.high is None:
+            used = f"{spread(interval)} of {window:,} tokens"
         if interval.high is not None and interval.high < window:
             verdict = Verdict.CANNOT_PROGRESS
             because = f"It uses {used}: a longer window adds text that it cannot use."
