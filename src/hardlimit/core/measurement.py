@@ -131,6 +131,33 @@ class Control(Value, frozen=True):
     estimate: Estimate | None
     passed: bool
 
+    @classmethod
+    def judged(
+        cls,
+        name: str,
+        expected: str,
+        estimate: Estimate | None,
+        *,
+        at_least: float | None = None,
+        at_most: float | None = None,
+    ) -> "Control":
+        """Judge a control by an interval; it fails only where the whole interval lies on the wrong side of a bar.
+
+        A control without an estimate fails.
+
+        >>> share = Estimate(value=0.5, interval=Interval(low=0.3, high=0.7, level=0.95, method="m"), n=20)
+        >>> Control.judged("trivial", "right", share, at_least=0.8).passed
+        False
+        >>> Control.judged("impossible", "wrong", share, at_most=0.4).passed
+        True
+        """
+        if estimate is None:
+            return cls(name=name, expected=expected, estimate=None, passed=False)
+        low, high = estimate.interval.low, estimate.interval.high
+        short = at_least is not None and high is not None and high < at_least
+        beyond = at_most is not None and low is not None and low > at_most
+        return cls(name=name, expected=expected, estimate=estimate, passed=not (short or beyond))
+
 
 class Measurement(Value, frozen=True):
     """What a probe found out about one quantity of one model.

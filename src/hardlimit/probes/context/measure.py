@@ -262,18 +262,15 @@ def control(name: str, answered: Sequence[Answered], chance: float) -> Control:
         answered: answers to the control's cases.
         chance: accuracy of a guess among the persons.
     """
-    trivial = name == "trivial"
     expected = {
         "trivial": f"right in at least {_TRIVIAL_PASSES:.0%} of cases: nothing but the needle is there",
         "impossible": f"right in at most {chance:.0%} of cases: the story has lost its needles",
         "shortcut": f"right in at most {chance:.0%} of cases: there is no story",
     }[name]
-    if not answered:
-        return Control(name=name, expected=expected, estimate=None, passed=False)
-    share = accuracy(answered)
-    low, high = share.interval.low or 0.0, 1.0 if share.interval.high is None else share.interval.high
-    passed = high >= _TRIVIAL_PASSES if trivial else low <= chance
-    return Control(name=name, expected=expected, estimate=share, passed=passed)
+    share = accuracy(answered) if answered else None
+    if name == "trivial":
+        return Control.judged(name, expected, share, at_least=_TRIVIAL_PASSES)
+    return Control.judged(name, expected, share, at_most=chance)
 
 
 def _table(

@@ -310,9 +310,7 @@ def control(name: str, answered: Sequence[Answered]) -> Control:
         if trivial
         else f"right in at most {_IMPOSSIBLE_PASSES:.0%} of cases: nothing tells the answer"
     )
-    if not answered:
-        return Control(name=name, expected=expected, estimate=None, passed=False)
-    share = proportion(answered, is_right)
-    low, high = share.interval.low or 0.0, 1.0 if share.interval.high is None else share.interval.high
-    passed = high >= _TRIVIAL_PASSES if trivial else low <= _IMPOSSIBLE_PASSES
-    return Control(name=name, expected=expected, estimate=share, passed=passed)
+    share = proportion(answered, is_right) if answered else None
+    if trivial:
+        return Control.judged(name, expected, share, at_least=_TRIVIAL_PASSES)
+    return Control.judged(name, expected, share, at_most=_IMPOSSIBLE_PASSES)

@@ -326,8 +326,6 @@ def control(name: str, answered: Sequence[Answered]) -> Control:
         if trivial
         else pair_share(answered, lambda first, second: right(first) and right(second))
     )
-    if found is None:
-        return Control(name=name, expected=expected, estimate=None, passed=False)
-    low, high = found.interval.low or 0.0, 1.0 if found.interval.high is None else found.interval.high
-    passed = high >= _TRIVIAL_PASSES if trivial else low <= PAIR_CHANCE
-    return Control(name=name, expected=expected, estimate=found, passed=passed)
+    if trivial:
+        return Control.judged(name, expected, found, at_least=_TRIVIAL_PASSES)
+    return Control.judged(name, expected, found, at_most=PAIR_CHANCE)

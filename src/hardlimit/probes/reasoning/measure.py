@@ -274,12 +274,10 @@ def control(name: str, answered: Sequence[Answered], chance: float) -> Control:
         "impossible": f"right in at most {chance:.0%} of cases: the facts are withheld",
         "shortcut": f"right in at most {chance:.0%} of cases: what is asked about is not told",
     }[name]
-    if not answered:
-        return Control(name=name, expected=expected, estimate=None, passed=False)
-    share = accuracy(answered)
-    low, high = share.interval.low or 0.0, 1.0 if share.interval.high is None else share.interval.high
-    passed = high >= _TRIVIAL_PASSES if name == "trivial" else low <= chance
-    return Control(name=name, expected=expected, estimate=share, passed=passed)
+    share = accuracy(answered) if answered else None
+    if name == "trivial":
+        return Control.judged(name, expected, share, at_least=_TRIVIAL_PASSES)
+    return Control.judged(name, expected, share, at_most=chance)
 
 
 def _points(answered: Sequence[Answered], names: Sequence[str]) -> list[Point]:

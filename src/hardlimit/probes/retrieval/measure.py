@@ -321,18 +321,15 @@ def control(name: str, answered: Sequence[Answered]) -> Control:
 
     The judgement errs towards belief: only an interval that lies wholly on the wrong side fails.
     """
-    trivial = name == "trivial"
     expected = {
         "trivial": f"right in at least {_TRIVIAL_PASSES:.0%} of cases: the needed passage stands there alone",
         "impossible": f"right in at most {_MOST_BY_CHANCE:.0%} of cases: a coined answer stands in no passage",
         "shortcut": f"right in at most {_MOST_BY_CHANCE:.0%} of cases: a coined thing without passages",
     }[name]
-    if not answered:
-        return Control(name=name, expected=expected, estimate=None, passed=False)
-    share = share_right(answered)
-    low, high = share.interval.low or 0.0, 1.0 if share.interval.high is None else share.interval.high
-    passed = high >= _TRIVIAL_PASSES if trivial else low <= _MOST_BY_CHANCE
-    return Control(name=name, expected=expected, estimate=share, passed=passed)
+    share = share_right(answered) if answered else None
+    if name == "trivial":
+        return Control.judged(name, expected, share, at_least=_TRIVIAL_PASSES)
+    return Control.judged(name, expected, share, at_most=_MOST_BY_CHANCE)
 
 
 def paired_rights(
