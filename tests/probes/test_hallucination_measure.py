@@ -7,7 +7,8 @@ from hardlimit.core import Answered, Case, Generate, Generated, Grade, Message, 
 from hardlimit.core.measurement import Measurement
 from hardlimit.models.toy import Abstaining, Flaky, Guessing, Overconfident, Perfect
 from hardlimit.probes.hallucination import NonExistent, ShortFacts, measure
-from hardlimit.probes.hallucination.measure import Origin, control, proportion
+from hardlimit.probes.hallucination.measure import Origin, control
+from hardlimit.probes.measuring import share
 from hardlimit.stats import clopper_pearson
 
 from .toys import asked
@@ -106,11 +107,11 @@ def test_a_fact_asked_three_times_is_no_three_facts():
         return each.grade is R
 
     def width(answered):
-        interval = proportion(answered, is_right).interval
+        interval = share(answered, is_right).interval
         return interval.high - interval.low
 
     assert width(thrice) > 0.95 * width(once)
-    assert proportion(thrice, is_right).value == proportion(once, is_right).value == 0.5
+    assert share(thrice, is_right).value == share(once, is_right).value == 0.5
 
 
 @pytest.mark.parametrize(

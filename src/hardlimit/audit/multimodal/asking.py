@@ -10,10 +10,11 @@ from hardlimit.audit.desk import Desk
 from hardlimit.core import Answered, Case, Control, Estimate, InvalidValueError, See
 from hardlimit.models import Scores
 from hardlimit.models.looking import Looked, Looks
+from hardlimit.probes.measuring import is_right, share
 from hardlimit.probes.multimodal import Drawn, UsualColour
 from hardlimit.probes.multimodal.familiar import COLOURS, THINGS, prior_requests
 from hardlimit.probes.multimodal.flips import prior_of, shares_of_usual
-from hardlimit.probes.multimodal.measure import control, pairs, right, share
+from hardlimit.probes.multimodal.measure import control, pairs
 from hardlimit.probes.multimodal.tasks import TASKS, Task
 
 PAIRS_AT_ONCE = 8
@@ -171,7 +172,7 @@ def _ladders(desk: Desk, trials: Trials, seed: int) -> None:
             probe = Drawn(task=task, knob=knob)
             answered = desk.ask(probe, probe.cases(seed=seed, n=2 * PAIRS_AT_ONCE), what=f"how hard: {task}")
             trials.ladders += answered
-            hits = sum(right(first) and right(second) for first, second in pairs(answered))
+            hits = sum(is_right(first) and is_right(second) for first, second in pairs(answered))
             hard = hard + 1 if hits <= PAIRS_AT_ONCE // 4 else 0
             if hard == 2:
                 break

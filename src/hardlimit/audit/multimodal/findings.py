@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hardlimit.audit.judging import percent
-from hardlimit.core import Answered, Estimate, Finding, Interval, Measurement, Standing, quantity, stand
+from hardlimit.core import Answered, Estimate, Finding, Interval, Measurement, Standing, Tally, quantity, stand
+from hardlimit.probes.measuring import is_right, share, tallied
 from hardlimit.probes.multimodal.canvas import PALETTE
-from hardlimit.probes.multimodal.measure import Origin, right, share
+from hardlimit.probes.multimodal.measure import Origin
 from hardlimit.theory import multimodal as theory
 
 
@@ -33,9 +34,9 @@ def _collisions(found: Mapping[str, Measurement], pictured: Sequence[Answered], 
         items = [item for item in pictured if item.case.factors["task"] == task]
         if (point.at["what"], point.at["stage"]) != ("all", "encoder") or low <= 0.0 or not items:
             continue
-        wrong = share(items, lambda item: not right(item))
+        wrong = share(items, lambda item: not is_right(item))
         floor = theory.collision_error(low)
-        error = origin.measurement(f"error.{task}", quantity.ERROR_RATE, items, value=wrong)
+        error = origin.measurement(f"error.{task}", quantity.ERROR_RATE, tallied(items), value=wrong)
         made.append(
             Finding(
                 claim=floor,
@@ -65,7 +66,7 @@ def _merged(found: Mapping[str, Measurement], pictured: Sequence[Answered], orig
         table[codes[colour], place] = 1 / len(PALETTE)
     ceiling = theory.bayes_accuracy(table[table.sum(axis=1) > 0])
     value = share(items)
-    accuracy = origin.measurement("accuracy.hue", quantity.ACCURACY, items, value=value)
+    accuracy = origin.measurement("accuracy.hue", quantity.ACCURACY, tallied(items), value=value)
     return [
         Finding(
             claim=ceiling,
@@ -93,7 +94,7 @@ def _prior(found: Mapping[str, Measurement], origin: Origin) -> list[Finding]:
     evidence = origin.measurement(
         "evidence",
         quantity.LIKELIHOOD_RATIO,
-        [],
+        Tally(),
         value=Estimate(value=ratio, interval=interval, n=flips.tally.n),
     )
     return [

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardlimit.audit.multimodal.asking import Inside, Trials
-from hardlimit.core import Estimate, Interval, Measurement, Point, Scalar, quantity
-from hardlimit.probes.multimodal.measure import Origin, right, share
+from hardlimit.core import Estimate, Interval, Measurement, Point, Scalar, Tally, quantity
+from hardlimit.probes.measuring import is_right, share, tallied
+from hardlimit.probes.multimodal.measure import Origin
 from hardlimit.probes.multimodal.readout import Held, Readout, Stages, attribute, colliding, read
 from hardlimit.stats import estimate, mean_interval
 
@@ -40,7 +41,7 @@ def by_stage(
     held = {}
     for task, there in inside.items():
         hits = {name: readouts[task][name].right for name in ("encoder", "projector")}
-        hits["model"] = np.array([right(item) for item in there.answered])
+        hits["model"] = np.array([is_right(item) for item in there.answered])
         held[task] = Held(hits, [item.case.cluster for item in there.answered], _proved(there))
     total = attribute(list(held.values()), rng)
     points = _stage_points("all tasks", total)
@@ -55,8 +56,8 @@ def by_stage(
     return origin.measurement(
         "error_by_stage",
         quantity.STAGE_ERROR,
-        answered,
-        value=share(answered, lambda item: not right(item)),
+        tallied(answered),
+        value=share(answered, lambda item: not is_right(item)),
         points=points,
         parameters=parameters,
         note="The summary is the whole error on held-out pictures. The encoder's part is what codes shared by two "
@@ -98,12 +99,12 @@ def readable(
             parameters[f"readout.{task}.{name}"] = readout.name
             parameters[f"nearest_error.{task}.{name}"] = float(1 - readout.nearest.mean())
         held = there.answered
-        value = estimate(sum(map(right, held)), len(held))
+        value = estimate(sum(map(is_right, held)), len(held))
         points.append(Point(at={"task": task, "stage": "whole model"}, estimate=value))
     return origin.measurement(
         "readable",
         quantity.ACCURACY,
-        [item for there in inside.values() for item in there.answered],
+        tallied(item for there in inside.values() for item in there.answered),
         value=None,
         points=points,
         parameters=parameters,
@@ -136,7 +137,7 @@ def collisions(inside: Mapping[str, Inside], origin: Origin) -> Measurement:
     return origin.measurement(
         "collisions",
         quantity.COLLISIONS,
-        [],
+        Tally(),
         value=estimate(*counts["encoder"]),
         points=points,
         parameters={"behind_projector": counts["projector"][0] / counts["projector"][1], "merged": "; ".join(merged)},
@@ -153,7 +154,7 @@ def gap(inside: Mapping[str, Inside], origin: Origin) -> Measurement:
     values = [each for there in inside.values() for each in there.gaps]
     value = Estimate(value=float(np.mean(values)), interval=mean_interval(values), n=len(values))
     note = "Distance of the mean picture token from the mean word; by itself no fault: no training loss punishes it."
-    return origin.measurement("modality_gap", quantity.MODALITY_GAP, [], value=value, note=note)
+    return origin.measurement("modality_gap", quantity.MODALITY_GAP, Tally(), value=value, note=note)
 
 
 def attention(inside: Mapping[str, Inside], origin: Origin) -> Measurement | None:
@@ -177,7 +178,7 @@ def attention(inside: Mapping[str, Inside], origin: Origin) -> Measurement | Non
     return origin.measurement(
         "visual_mass",
         quantity.VISUAL_MASS,
-        [],
+        Tally(),
         value=Estimate(value=float(np.mean(means)), interval=_clipped(means), n=len(means)),
         points=points,
         parameters={

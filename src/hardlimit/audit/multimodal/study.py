@@ -14,6 +14,7 @@ from hardlimit.audit.multimodal.verdicts import verdicts
 from hardlimit.audit.published import BLIND_TEST, MMVP
 from hardlimit.core import Answered, Limit, Measurement, ResourceVerdict, Verdict
 from hardlimit.models import Model, Sees
+from hardlimit.probes.measuring import is_right
 from hardlimit.probes.multimodal import Drawn, measure
 from hardlimit.probes.multimodal.flips import flip_rate
 from hardlimit.probes.multimodal.knobs import thresholds
@@ -139,7 +140,7 @@ def _gallery(pictured: Sequence[Answered]) -> tuple[Exhibit, ...]:
     shown = []
     for (task,), items in measure.by_factor(pictured, "task").items():
         whole = measure.pairs(items)
-        missed = [pair for pair in whole if not (measure.right(pair[0]) and measure.right(pair[1]))]
+        missed = [pair for pair in whole if not (is_right(pair[0]) and is_right(pair[1]))]
         if whole:
             for place, item in zip(("first", "second"), (missed or whole)[0], strict=True):
                 comment = f"Missed in {len(missed)} of {len(whole)} pairs." if place == "second" else ""

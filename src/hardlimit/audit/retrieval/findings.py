@@ -5,8 +5,8 @@ import numpy as np
 
 from hardlimit.audit.retrieval.asking import KS, PASSAGES, SIZES, Trials
 from hardlimit.audit.retrieval.measuring import Found
-from hardlimit.core import Bound, Claim, Finding, Measurement, Point, Shape, Standing, Tally, stand
-from hardlimit.probes.retrieval import measure
+from hardlimit.core import Bound, Claim, Finding, Measurement, Point, Shape, Standing, stand
+from hardlimit.probes.measuring import share, tallied
 from hardlimit.probes.retrieval.fits import ReaderCurve
 from hardlimit.theory import retrieval as theory
 
@@ -42,16 +42,16 @@ def _total_probability(found: Found, trials: Trials) -> list[Finding]:
     measured = found.get("accuracy_by_passages")
     if measured is None or not all(groups.values()) or not check:
         return []
-    with_gold, without = (measure.share_right(groups[part]).value for part in (True, False))
+    with_gold, without = (share(groups[part]).value for part in (True, False))
     recall = float(np.mean([bool(item.case.factors["sufficient"]) for item in check]))
     claim = theory.accuracy_by_recall([recall], with_gold, without)
-    share = measure.share_right(check)
-    tally = Tally.of(item.grade for item in check)
+    right = share(check)
+    tally = tallied(check)
     mine = msgspec.structs.replace(
         measured,
         name="retrieval.accuracy_by_recall",
-        points=(Point(at={"recall": recall}, estimate=share, tally=tally),),
-        estimate=share,
+        points=(Point(at={"recall": recall}, estimate=right, tally=tally),),
+        estimate=right,
         tally=tally,
         parameters={"a_rel": with_gold, "a_irr": without},
         note=f"Half of the questions with {PASSAGES} retrieved passages; the other half gave a_rel and a_irr.",
@@ -61,10 +61,10 @@ def _total_probability(found: Found, trials: Trials) -> list[Finding]:
         Finding(
             claim=claim,
             measurement=mine,
-            standing=Standing.AGREES if predicted in share.interval else Standing.DISAGREES,
+            standing=Standing.AGREES if predicted in right.interval else Standing.DISAGREES,
             says=f"With {PASSAGES} passages and recall {100 * recall:.0f} %, the accuracies of one half of the "
             f"questions predict {100 * predicted:.0f} % right for the other half; measured are "
-            f"{100 * share.value:.0f} % (n = {share.n}).",
+            f"{100 * right.value:.0f} % (n = {right.n}).",
         )
     ]
 

@@ -1,7 +1,7 @@
 """What the answers amount to: accuracy by length and depth, effective context, controls."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,15 @@ from hardlimit.core import (
     Grade,
     InsufficientDataError,
     Interval,
+    Limit,
     Measurement,
     Point,
-    Quantity,
     Scalar,
-    Tally,
-    Value,
     quantity,
 )
+from hardlimit.probes import measuring
 from hardlimit.probes.context.adaptive import batches
-from hardlimit.stats import cluster_sums, clustered_proportion, estimate
+from hardlimit.probes.measuring import TRIVIAL_PASSES, grouped, point, share, tallied
 from hardlimit.stats.intervals import expanded_tail
 from hardlimit.stats.threshold import Belief, Search, Threshold
 
@@ -32,64 +31,11 @@ Key = TypeVar("Key")
 SAME_LENGTH = 2**0.3
 """Lengths within this factor make one point of a curve: adaptive placement asks at many close ones."""
 
-_TRIVIAL_PASSES = 0.8
 
+class Origin(measuring.Origin, frozen=True):
+    """Where answers about context come from."""
 
-class Origin(Value, frozen=True):
-    """Where answers come from, for the record.
-
-    Args:
-        probe: the probe's repr, which rebuilds it.
-        model: the model's fingerprint.
-        seed: of the cases.
-        controls: the probe's controls, judged.
-    """
-
-    probe: str
-    model: str
-    seed: int
-    controls: tuple[Control, ...] = ()
-
-    def measurement(
-        self,
-        name: str,
-        measured: Quantity,
-        tally: Tally,
-        *,
-        value: Estimate | None,
-        points: Iterable[Point] = (),
-        parameters: Mapping[str, Scalar] | None = None,
-        note: str = "",
-    ) -> Measurement:
-        """Put a measurement together."""
-        return Measurement(
-            name=f"context.{name}",
-            quantity=measured,
-            probe=self.probe,
-            model=self.model,
-            seed=self.seed,
-            estimate=value,
-            tally=tally,
-            points=tuple(points),
-            controls=self.controls,
-            parameters=dict(parameters or {}),
-            note=note,
-        )
-
-
-def accuracy(answered: Sequence[Answered]) -> Estimate:
-    """Share of right answers, artefacts in the denominator, with haystacks as the units of chance.
-
-    Raises:
-        InsufficientDataError: no answers.
-    """
-    right = [float(item.grade is Grade.RIGHT) for item in answered]
-    artefacts = sum(item.grade in ARTEFACTS for item in answered)
-    haystacks = [item.case.cluster for item in answered]
-    if len(set(haystacks)) in (1, len(haystacks)):
-        return estimate(int(sum(right)), len(right), artefacts)
-    sums, sizes = cluster_sums(right, haystacks)
-    return clustered_proportion(sums, sizes, artefacts=artefacts)
+    limit: ClassVar[Limit] = Limit.CONTEXT
 
 
 def accuracy_by_length(answered: Sequence[Answered], origin: Origin) -> Measurement:
@@ -99,15 +45,15 @@ def accuracy_by_length(answered: Sequence[Answered], origin: Origin) -> Measurem
         InsufficientDataError: no answers.
     """
     points = []
-    for variant, items in _grouped(answered, lambda item: str(item.case.factors["variant"])).items():
+    for variant, items in grouped(answered, lambda item: str(item.case.factors["variant"])).items():
         for length, there in _by_length(items).items():
-            points.append(_point({"variant": variant, "length": length}, there))
+            points.append(point({"variant": variant, "length": length}, there))
     _require(points)
     first = [point for point in points if point.at["variant"] == points[0].at["variant"]]
     return origin.measurement(
         "accuracy_by_length",
         quantity.ACCURACY,
-        _tally(answered),
+        tallied(answered),
         value=first[-1].estimate,
         points=points,
         note=f"The summary is the accuracy of '{first[-1].at['variant']}' at {first[-1].at['length']} tokens.",
@@ -121,17 +67,17 @@ def accuracy_by_depth(answered: Sequence[Answered], origin: Origin) -> Measureme
         InsufficientDataError: no answers.
     """
     points = []
-    for variant, items in _grouped(answered, lambda item: str(item.case.factors["variant"])).items():
+    for variant, items in grouped(answered, lambda item: str(item.case.factors["variant"])).items():
         for length, there in _by_length(items).items():
-            by_depth = _grouped(there, lambda item: float(item.case.factors["depth"]))
+            by_depth = grouped(there, lambda item: float(item.case.factors["depth"]))
             points += [
-                _point({"variant": variant, "length": length, "depth": depth}, by_depth[depth])
+                point({"variant": variant, "length": length, "depth": depth}, by_depth[depth])
                 for depth in sorted(by_depth)
             ]
     _require(points)
     note = "Depth 0 is the beginning of the story, 1 its end; a random depth counts at the middle of its stretch."
     return origin.measurement(
-        "accuracy_by_depth", quantity.ACCURACY, _tally(answered), value=accuracy(answered), points=points, note=note
+        "accuracy_by_depth", quantity.ACCURACY, tallied(answered), value=share(answered), points=points, note=note
     )
 
 
@@ -165,7 +111,7 @@ def effective(answered: Sequence[Answered], search: Search, origin: Origin) -> M
     return origin.measurement(
         "effective",
         quantity.EFFECTIVE_CONTEXT,
-        _tally(answered),
+        tallied(answered),
         value=value,
         parameters=parameters,
         note=_says(belief, search),
@@ -248,7 +194,7 @@ def effective_by_interpolation(
         "longest": float(lengths[-1]),
     }
     return origin.measurement(
-        "effective", quantity.EFFECTIVE_CONTEXT, _tally(answered), value=value, parameters=parameters, note=note
+        "effective", quantity.EFFECTIVE_CONTEXT, tallied(answered), value=value, parameters=parameters, note=note
     )
 
 
@@ -263,25 +209,25 @@ def control(name: str, answered: Sequence[Answered], chance: float) -> Control:
         chance: accuracy of a guess among the persons.
     """
     expected = {
-        "trivial": f"right in at least {_TRIVIAL_PASSES:.0%} of cases: nothing but the needle is there",
+        "trivial": f"right in at least {TRIVIAL_PASSES:.0%} of cases: nothing but the needle is there",
         "impossible": f"right in at most {chance:.0%} of cases: the story has lost its needles",
         "shortcut": f"right in at most {chance:.0%} of cases: there is no story",
     }[name]
-    share = accuracy(answered) if answered else None
+    found = share(answered) if answered else None
     if name == "trivial":
-        return Control.judged(name, expected, share, at_least=_TRIVIAL_PASSES)
-    return Control.judged(name, expected, share, at_most=chance)
+        return Control.judged(name, expected, found, at_least=TRIVIAL_PASSES)
+    return Control.judged(name, expected, found, at_most=chance)
 
 
 def _table(
     answered: Sequence[Answered],
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """Lengths in order, and per length the right answers and the cases of each haystack, by its number."""
-    by_length = _grouped(answered, lambda item: float(item.case.factors["length"]))
+    by_length = grouped(answered, lambda item: float(item.case.factors["length"]))
     lengths = sorted(by_length)
     right, sizes = [], []
     for length in lengths:
-        haystacks = _grouped(by_length[length], lambda item: int(item.case.factors["haystack"]))
+        haystacks = grouped(by_length[length], lambda item: int(item.case.factors["haystack"]))
         items = [haystacks[index] for index in sorted(haystacks)]
         right.append(np.array([sum(item.grade is Grade.RIGHT for item in part) for part in items], float))
         sizes.append(np.array([len(part) for part in items], float))
@@ -295,7 +241,7 @@ def _table(
 
 def _paired(answered: Sequence[Answered]) -> bool:
     """Whether every length has the same haystack numbers, hence the same needles."""
-    by_length = _grouped(answered, lambda item: float(item.case.factors["length"]))
+    by_length = grouped(answered, lambda item: float(item.case.factors["length"]))
     return len({frozenset(int(item.case.factors["haystack"]) for item in items) for items in by_length.values()}) == 1
 
 
@@ -329,16 +275,9 @@ def _crossings(shares: NDArray[np.float64], logs: NDArray[np.float64], ratio: fl
     return result
 
 
-def _grouped(answered: Iterable[Answered], key: Callable[[Answered], Key]) -> dict[Key, list[Answered]]:
-    groups: dict[Key, list[Answered]] = {}
-    for item in answered:
-        groups.setdefault(key(item), []).append(item)
-    return groups
-
-
 def _by_length(answered: Iterable[Answered]) -> dict[int, list[Answered]]:
     """Group by length, ascending, close lengths together under their mean (geometric, weighted by answers)."""
-    exact = _grouped(answered, lambda item: int(item.case.factors["length"]))
+    exact = grouped(answered, lambda item: int(item.case.factors["length"]))
     runs: list[list[int]] = []
     for length in sorted(exact):
         if runs and length < runs[-1][0] * SAME_LENGTH:
@@ -351,14 +290,6 @@ def _by_length(answered: Iterable[Answered]) -> dict[int, list[Answered]]:
         mean = 2 ** float(np.mean([np.log2(float(item.case.factors["length"])) for item in items]))
         groups[round(mean)] = items
     return groups
-
-
-def _point(at: dict[str, Scalar], answered: Sequence[Answered]) -> Point:
-    return Point(at=at, estimate=accuracy(answered), tally=_tally(answered))
-
-
-def _tally(answered: Iterable[Answered]) -> Tally:
-    return Tally.of(item.grade for item in answered)
 
 
 def _require(points: Sequence[Point]) -> None:

@@ -1,6 +1,7 @@
 """What the answers amount to: from graded answers to measurements, artefacts in the denominator."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
 
 from hardlimit.core import (
     ARTEFACTS,
@@ -9,97 +10,33 @@ from hardlimit.core import (
     Estimate,
     Grade,
     InsufficientDataError,
+    Limit,
     Measurement,
     Point,
     Quantity,
     Scalar,
-    Tally,
-    Value,
     quantity,
 )
+from hardlimit.probes import measuring
 from hardlimit.probes.hallucination.tail import fit_exposures, fit_tail, geometric_mean
-from hardlimit.stats import cluster_sums, clustered_proportion, estimate
+from hardlimit.probes.measuring import TRIVIAL_PASSES, grouped, is_right, is_wrong, share, tallied
 
 GIVEN = frozenset({Grade.RIGHT, Grade.WRONG})
 """Grades of replies that hold an answer."""
 DECLINED = frozenset({Grade.ABSTAINED, Grade.REFUSED})
 """Grades of replies that decline the question."""
-_TRIVIAL_PASSES = 0.8
 _IMPOSSIBLE_PASSES = 0.05
 
 
-class Origin(Value, frozen=True):
-    """Where answers come from, for the record.
+class Origin(measuring.Origin, frozen=True):
+    """Where answers about hallucination come from."""
 
-    Args:
-        probe: the probes' reprs, which rebuild them.
-        model: the model's fingerprint.
-        seed: of the cases.
-    """
-
-    probe: str
-    model: str
-    seed: int
-
-    def measurement(
-        self,
-        name: str,
-        measured: Quantity,
-        answered: Sequence[Answered],
-        *,
-        value: Estimate | None,
-        points: Iterable[Point] = (),
-        parameters: Mapping[str, Scalar] | None = None,
-        note: str = "",
-    ) -> Measurement:
-        """Put a measurement together."""
-        return Measurement(
-            name=f"hallucination.{name}",
-            quantity=measured,
-            probe=self.probe,
-            model=self.model,
-            seed=self.seed,
-            estimate=value,
-            tally=Tally.of(item.grade for item in answered),
-            points=tuple(points),
-            parameters=dict(parameters or {}),
-            note=note,
-        )
+    limit: ClassVar[Limit] = Limit.HALLUCINATION
 
 
-def grouped(answered: Iterable[Answered], factor: str) -> dict[Scalar, list[Answered]]:
+def by_factor(answered: Iterable[Answered], factor: str) -> dict[Scalar, list[Answered]]:
     """Group answers by a factor of their cases, in order of first appearance; those without it are left out."""
-    groups: dict[Scalar, list[Answered]] = {}
-    for item in answered:
-        if factor in item.case.factors:
-            groups.setdefault(item.case.factors[factor], []).append(item)
-    return groups
-
-
-def proportion(answered: Sequence[Answered], hit: Callable[[Answered], bool]) -> Estimate:
-    """Share of answers that are a hit: exact where every case stands alone, else with clusters as units.
-
-    Raises:
-        InsufficientDataError: no answers.
-    """
-    hits = [hit(item) for item in answered]
-    artefacts = sum(item.grade in ARTEFACTS for item in answered)
-    clusters = [item.case.cluster or item.case.id for item in answered]
-    distinct = len(set(clusters))
-    if distinct == len(clusters) or distinct < 2:
-        return estimate(sum(hits), len(hits), artefacts)
-    sums, sizes = cluster_sums([float(each) for each in hits], clusters)
-    return clustered_proportion(sums, sizes, artefacts=artefacts)
-
-
-def is_right(item: Answered) -> bool:
-    """Whether an answer is right."""
-    return item.grade is Grade.RIGHT
-
-
-def is_wrong(item: Answered) -> bool:
-    """Whether an answer is wrong."""
-    return item.grade is Grade.WRONG
+    return grouped((item for item in answered if factor in item.case.factors), lambda item: item.case.factors[factor])
 
 
 def answers_given(answered: Iterable[Answered]) -> list[Answered]:
@@ -119,24 +56,20 @@ def facts(answered: Sequence[Answered], origin: Origin) -> Measurement:
         gave no answer.
     """
     points = []
-    for family, items in grouped(answered, "family").items():
+    for family, items in by_factor(answered, "family").items():
         given = answers_given(items)
         if given:
-            points.append(Point(at={"family": family}, estimate=proportion(given, is_wrong), tally=_tally(items)))
+            points.append(Point(at={"family": family}, estimate=share(given, is_wrong), tally=tallied(items)))
     given = answers_given(answered)
     return origin.measurement(
         "facts",
         quantity.HALLUCINATION_RATE,
-        answered,
-        value=proportion(given, is_wrong) if given else None,
+        tallied(answered),
+        value=share(given, is_wrong) if given else None,
         points=points,
         parameters=_shares(answered),
         note="" if given else "The model gave no answer that could be graded right or wrong.",
     )
-
-
-def _tally(answered: Iterable[Answered]) -> Tally:
-    return Tally.of(item.grade for item in answered)
 
 
 def _shares(answered: Sequence[Answered]) -> dict[str, Scalar]:
@@ -144,9 +77,9 @@ def _shares(answered: Sequence[Answered]) -> dict[str, Scalar]:
     if not answered:
         return {}
     n = len(answered)
-    tally = _tally(answered)
+    tally = tallied(answered)
     shares: dict[str, Scalar] = {str(grade): getattr(tally, grade) / n for grade in Grade if grade is not Grade.RIGHT}
-    correct = proportion(answered, is_right)
+    correct = share(answered, is_right)
     ends = {"correct_low": correct.interval.low, "correct_high": correct.interval.high}
     return {"correct": correct.value, **{name: end for name, end in ends.items() if end is not None}, **shares}
 
@@ -182,7 +115,7 @@ def false_acceptance(answered: Sequence[Answered], origin: Origin) -> Measuremen
     return origin.measurement(
         "false_acceptance",
         found.quantity,
-        coined,
+        tallied(coined),
         value=found.estimate,
         points=found.points,
         parameters={**parameters, "twins.n": len(twins)},
@@ -194,13 +127,13 @@ def _declining(
     name: str, measured: Quantity, items: Sequence[Answered], origin: Origin, hit: Callable[[Answered], bool]
 ) -> Measurement:
     points = [
-        Point(at={factor: level}, estimate=proportion(group, hit), tally=_tally(group))
+        Point(at={factor: level}, estimate=share(group, hit), tally=tallied(group))
         for factor in ("family", "kind")
-        for level, group in grouped(items, factor).items()
+        for level, group in by_factor(items, factor).items()
     ]
-    value = proportion(items, hit) if items else None
+    value = share(items, hit) if items else None
     note = "" if items else "No such question was asked."
-    return origin.measurement(name, measured, items, value=value, points=points, note=note)
+    return origin.measurement(name, measured, tallied(items), value=value, points=points, note=note)
 
 
 def accuracy_by_popularity(answered: Sequence[Answered], origin: Origin) -> Measurement:
@@ -215,15 +148,15 @@ def accuracy_by_popularity(answered: Sequence[Answered], origin: Origin) -> Meas
         popularity. Parameters by family: `FAMILY.exposures_per_unit`, `FAMILY.guess`, `FAMILY.half_known_popularity`.
     """
     points, parameters = [], dict[str, Scalar]()
-    asked = [item for items in grouped(answered, "family").values() for item in items]
-    for family, items in grouped(answered, "family").items():
-        for decade, group in sorted(grouped(items, "decade").items(), key=lambda pair: float(pair[0])):
+    asked = [item for items in by_factor(answered, "family").values() for item in items]
+    for family, items in by_factor(answered, "family").items():
+        for decade, group in sorted(by_factor(items, "decade").items(), key=lambda pair: float(pair[0])):
             at: dict[str, Scalar] = {
                 "family": family,
                 "decade": decade,
                 "popularity": geometric_mean(_popularity(group)),
             }
-            points.append(Point(at=at, estimate=proportion(group, is_right), tally=_tally(group)))
+            points.append(Point(at=at, estimate=share(group, is_right), tally=tallied(group)))
         gradable = without_artefacts(items)
         try:
             fit = fit_exposures(_popularity(gradable), [is_right(item) for item in gradable])
@@ -235,8 +168,8 @@ def accuracy_by_popularity(answered: Sequence[Answered], origin: Origin) -> Meas
     return origin.measurement(
         "accuracy_by_popularity",
         quantity.ACCURACY,
-        asked,
-        value=proportion(asked, is_right) if asked else None,
+        tallied(asked),
+        value=share(asked, is_right) if asked else None,
         points=points,
         parameters=parameters,
         note="" if asked else "No short fact was asked.",
@@ -263,7 +196,7 @@ def tail_exponent(answered: Sequence[Answered], origin: Origin) -> Measurement:
         origin: where they come from.
     """
     points, parameters, refused = [], dict[str, Scalar](), dict[Scalar, str]()
-    for family, items in sorted(grouped(answered, "family").items(), key=lambda pair: -len(pair[1])):
+    for family, items in sorted(by_factor(answered, "family").items(), key=lambda pair: -len(pair[1])):
         gradable = without_artefacts(items)
         popularity, right = _popularity(gradable), [is_right(item) for item in gradable]
         try:
@@ -273,7 +206,7 @@ def tail_exponent(answered: Sequence[Answered], origin: Origin) -> Measurement:
             refused[family] = str(error)
             continue
         value = Estimate(value=fit.exponent, interval=fit.interval, n=len(items), artefacts=len(items) - len(gradable))
-        points.append(Point(at={"family": family}, estimate=value, tally=_tally(items)))
+        points.append(Point(at={"family": family}, estimate=value, tally=tallied(items)))
         parameters[f"{family}.plateau"] = fit.plateau
         parameters[f"{family}.error_at_middle"] = fit.middle
         parameters[f"{family}.middle_popularity"] = fit.x0
@@ -287,7 +220,7 @@ def tail_exponent(answered: Sequence[Answered], origin: Origin) -> Measurement:
     return origin.measurement(
         "tail_exponent",
         quantity.TAIL_EXPONENT,
-        [item for items in grouped(answered, "family").values() for item in items],
+        tallied([item for items in by_factor(answered, "family").values() for item in items]),
         value=largest.estimate if largest is not None else None,
         points=points,
         parameters=parameters,
@@ -306,11 +239,11 @@ def control(name: str, answered: Sequence[Answered]) -> Control:
     """
     trivial = name == "trivial"
     expected = (
-        f"right in at least {_TRIVIAL_PASSES:.0%} of cases: the answer stands in the question"
+        f"right in at least {TRIVIAL_PASSES:.0%} of cases: the answer stands in the question"
         if trivial
         else f"right in at most {_IMPOSSIBLE_PASSES:.0%} of cases: nothing tells the answer"
     )
-    share = proportion(answered, is_right) if answered else None
+    found = share(answered) if answered else None
     if trivial:
-        return Control.judged(name, expected, share, at_least=_TRIVIAL_PASSES)
-    return Control.judged(name, expected, share, at_most=_IMPOSSIBLE_PASSES)
+        return Control.judged(name, expected, found, at_least=TRIVIAL_PASSES)
+    return Control.judged(name, expected, found, at_most=_IMPOSSIBLE_PASSES)

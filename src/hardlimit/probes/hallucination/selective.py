@@ -20,8 +20,9 @@ from hardlimit.core import (
     Scalar,
     quantity,
 )
-from hardlimit.probes.hallucination.measure import GIVEN, Origin, answers_given, is_right, is_wrong
+from hardlimit.probes.hallucination.measure import GIVEN, Origin, answers_given
 from hardlimit.probes.hallucination.signals import Confidences
+from hardlimit.probes.measuring import is_right, is_wrong, tallied
 from hardlimit.stats import auroc, expected_calibration_error, reliability, risk_coverage
 
 Floats = NDArray[np.float64]
@@ -152,7 +153,7 @@ def score(
     return origin.measurement(
         "score",
         quantity.CHOW_SCORE,
-        answered,
+        tallied(answered),
         value=main,
         points=points,
         parameters={"t": summary},
@@ -272,7 +273,7 @@ def risk_against_coverage(
             parameters[f"auroc.{name}"] = auroc(values, right).value
     note = "" if main else "No signal has two answers to rank."
     return origin.measurement(
-        "risk_coverage", quantity.RISK, answered, value=main, points=points, parameters=parameters, note=note
+        "risk_coverage", quantity.RISK, tallied(answered), value=main, points=points, parameters=parameters, note=note
     )
 
 
@@ -306,5 +307,11 @@ def calibration(answered: Sequence[Answered], signals: Mapping[str, Confidences]
         ]
     note = "" if main else "No answer has a confidence."
     return origin.measurement(
-        "calibration", quantity.CALIBRATION_ERROR, answered, value=main, points=points, parameters=parameters, note=note
+        "calibration",
+        quantity.CALIBRATION_ERROR,
+        tallied(answered),
+        value=main,
+        points=points,
+        parameters=parameters,
+        note=note,
     )

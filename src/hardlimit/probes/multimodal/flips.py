@@ -15,7 +15,8 @@ from hardlimit.core import (
     Tally,
     quantity,
 )
-from hardlimit.probes.multimodal.measure import Origin, by_factor, share
+from hardlimit.probes.measuring import share, tallied
+from hardlimit.probes.multimodal.measure import Origin, by_factor
 from hardlimit.stats import mean_interval
 
 _EDGE = 1e-6
@@ -61,7 +62,7 @@ def flip_rate(answered: Sequence[Answered], priors: Mapping[str, Estimate], orig
     return origin.measurement(
         "flip_rate",
         quantity.FLIP_RATE,
-        unusual,
+        tallied(unusual),
         value=share(unusual) if unusual else None,
         points=points,
         parameters=parameters,

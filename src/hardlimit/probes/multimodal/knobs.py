@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from hardlimit.core import Answered, Estimate, Interval, Measurement, Point, Scalar, quantity
-from hardlimit.probes.multimodal.measure import Origin, by_factor, pairs, right
+from hardlimit.probes.measuring import is_right, tallied
+from hardlimit.probes.multimodal.measure import Origin, by_factor, pairs
 from hardlimit.probes.multimodal.tasks import TASKS
 from hardlimit.stats.intervals import expanded_tail
 
@@ -59,7 +60,7 @@ def thresholds(answered: Sequence[Answered], origin: Origin) -> Measurement:
     for (task,), items in by_factor(answered, "task").items():
         whole = pairs(items)
         knobs = [float(first.case.factors["knob"]) for first, _ in whole]
-        hits = [right(first) and right(second) for first, second in whole]
+        hits = [is_right(first) and is_right(second) for first, second in whole]
         value = threshold(str(task), knobs, hits, guess=0.0) if whole else None
         if value is None:
             continue
@@ -71,5 +72,11 @@ def thresholds(answered: Sequence[Answered], origin: Origin) -> Measurement:
             parameters[f"pairs.{task}.{knob:g}"] = f"{sum(there)} of {len(there)}"
     note = "The knob at which half of the pairs are right; an open end lies beyond the knobs that were asked."
     return origin.measurement(
-        "threshold", quantity.VISUAL_THRESHOLD, answered, value=None, points=points, parameters=parameters, note=note
+        "threshold",
+        quantity.VISUAL_THRESHOLD,
+        tallied(answered),
+        value=None,
+        points=points,
+        parameters=parameters,
+        note=note,
     )

@@ -1,6 +1,7 @@
 """What the answers amount to: by case and by pair, against the text alone, and against what is usual."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -9,74 +10,34 @@ from hardlimit.core import (
     Answered,
     Control,
     Estimate,
-    Grade,
-    InsufficientDataError,
     Interval,
+    Limit,
     Measurement,
     Point,
     Quantity,
     Scalar,
     Tally,
-    Value,
     quantity,
 )
-from hardlimit.stats import cluster_bootstrap, cluster_sums, clustered_proportion, estimate
+from hardlimit.probes import measuring
+from hardlimit.probes.measuring import TRIVIAL_PASSES, grouped, is_right, share, tallied
+from hardlimit.stats import cluster_bootstrap, estimate
 
 PAIR_CHANCE = 0.25
 """Pairs right by guessing between two answers; by a fixed answer, none are."""
 
-_TRIVIAL_PASSES = 0.8
 _REPLICATES = 2000
 
 
-class Origin(Value, frozen=True):
-    """Where answers come from, for the record.
+class Origin(measuring.Origin, frozen=True):
+    """Where answers about pictures come from."""
 
-    Args:
-        probe: the probe's repr, which rebuilds it.
-        model: the model's fingerprint.
-        seed: of the cases.
-        controls: the probe's controls, judged.
-    """
-
-    probe: str
-    model: str
-    seed: int
-    controls: tuple[Control, ...] = ()
-
-    def measurement(
-        self,
-        name: str,
-        measured: Quantity,
-        answered: Sequence[Answered],
-        *,
-        value: Estimate | None,
-        points: Iterable[Point] = (),
-        parameters: Mapping[str, Scalar] | None = None,
-        note: str = "",
-    ) -> Measurement:
-        """Put a measurement together."""
-        return Measurement(
-            name=f"multimodal.{name}",
-            quantity=measured,
-            probe=self.probe,
-            model=self.model,
-            seed=self.seed,
-            estimate=value,
-            tally=Tally.of(item.grade for item in answered),
-            points=tuple(points),
-            controls=self.controls,
-            parameters=dict(parameters or {}),
-            note=note,
-        )
+    limit: ClassVar[Limit] = Limit.MULTIMODAL
 
 
 def by_factor(answered: Iterable[Answered], *factors: str) -> dict[tuple[Scalar, ...], list[Answered]]:
     """Group answers by factors of their cases, in order of first appearance."""
-    groups: dict[tuple[Scalar, ...], list[Answered]] = {}
-    for item in answered:
-        groups.setdefault(tuple(item.case.factors[name] for name in factors), []).append(item)
-    return groups
+    return grouped(answered, lambda item: tuple(item.case.factors[name] for name in factors))
 
 
 def pairs(answered: Iterable[Answered]) -> list[tuple[Answered, Answered]]:
@@ -85,28 +46,6 @@ def pairs(answered: Iterable[Answered]) -> list[tuple[Answered, Answered]]:
     for item in answered:
         found.setdefault(item.case.cluster, {})[int(item.case.factors["member"])] = item
     return [(both[0], both[1]) for both in found.values() if len(both) == 2]
-
-
-def right(item: Answered) -> bool:
-    """Whether an answer is right."""
-    return item.grade is Grade.RIGHT
-
-
-def share(answered: Sequence[Answered], hit: Callable[[Answered], bool] = right) -> Estimate:
-    """Share of answers that are a hit, artefacts in the denominator, with pairs as the units of chance.
-
-    Raises:
-        InsufficientDataError: no answers.
-    """
-    if not answered:
-        raise InsufficientDataError("A share needs at least one answer, got none.")
-    hits = [float(hit(item)) for item in answered]
-    artefacts = sum(item.grade in ARTEFACTS for item in answered)
-    clusters = [item.case.cluster for item in answered]
-    if len(set(clusters)) in (1, len(clusters)):
-        return estimate(int(sum(hits)), len(hits), artefacts)
-    sums, sizes = cluster_sums(hits, clusters)
-    return clustered_proportion(sums, sizes, artefacts=artefacts)
 
 
 def pair_share(answered: Sequence[Answered], hit: Callable[[Answered, Answered], bool]) -> Estimate | None:
@@ -125,11 +64,13 @@ def accuracy(answered: Sequence[Answered], origin: Origin) -> Measurement:
         InsufficientDataError: no answers.
     """
     points = [
-        Point(at={"task": task}, estimate=share(items), tally=Tally.of(item.grade for item in items))
+        Point(at={"task": task}, estimate=share(items), tally=tallied(items))
         for (task,), items in by_factor(answered, "task").items()
     ]
     note = "Each question is asked about two pictures with two different answers: a fixed answer is right in half."
-    return origin.measurement("accuracy", quantity.ACCURACY, answered, value=share(answered), points=points, note=note)
+    return origin.measurement(
+        "accuracy", quantity.ACCURACY, tallied(answered), value=share(answered), points=points, note=note
+    )
 
 
 def pair_accuracy(answered: Sequence[Answered], origin: Origin) -> Measurement:
@@ -140,17 +81,17 @@ def pair_accuracy(answered: Sequence[Answered], origin: Origin) -> Measurement:
     """
     points, parameters = [], dict[str, Scalar](chance=PAIR_CHANCE)
     for (task,), items in by_factor(answered, "task").items():
-        value = pair_share(items, lambda first, second: right(first) and right(second))
+        value = pair_share(items, lambda first, second: is_right(first) and is_right(second))
         if value is not None:
-            tally = Tally.of(item.grade for item in items)
+            tally = tallied(items)
             points.append(Point(at={"task": task}, estimate=value, tally=tally))
             parameters[f"same.{task}"] = sum(a.answer == b.answer for a, b in pairs(items)) / value.n
-    value = pair_share(answered, lambda first, second: right(first) and right(second))
+    value = pair_share(answered, lambda first, second: is_right(first) and is_right(second))
     note = "The dashed line at 25 % is guessing between the two answers; `same` is the share of pairs answered alike."
     return origin.measurement(
         "pair_accuracy",
         quantity.PAIR_ACCURACY,
-        answered,
+        tallied(answered),
         value=value,
         points=points,
         parameters=parameters,
@@ -169,7 +110,7 @@ def accuracy_by_place(answered: Sequence[Answered], origin: Origin) -> Measureme
     blind, unclear = [], []
     places = by_factor(items, "row", "column")
     for (row, column), there in sorted(places.items(), key=lambda pair: tuple(map(int, pair[0]))):
-        value = pair_share(there, lambda first, second: right(first) and right(second))
+        value = pair_share(there, lambda first, second: is_right(first) and is_right(second))
         if value is None:
             continue
         points.append(Point(at={"row": row, "column": column}, estimate=value, tally=Tally.of(i.grade for i in there)))
@@ -190,8 +131,8 @@ def accuracy_by_place(answered: Sequence[Answered], origin: Origin) -> Measureme
     return origin.measurement(
         "accuracy_by_place",
         quantity.PAIR_ACCURACY,
-        items,
-        value=pair_share(items, lambda first, second: right(first) and right(second)),
+        tallied(items),
+        value=pair_share(items, lambda first, second: is_right(first) and is_right(second)),
         points=points,
         parameters=parameters,
         note="A small cross stands in one of 4 × 4 places, or there is none; rows count from the top.",
@@ -227,12 +168,12 @@ def _gap(
     name: str, measured: Quantity, arms: tuple[Sequence[Answered], Sequence[Answered]], origin: Origin, note: str
 ) -> Measurement:
     """Difference of accuracy between two arms on the same pairs, by task: the second minus the first."""
-    first = {_twin(item): right(item) for item in arms[0]}
+    first = {_twin(item): is_right(item) for item in arms[0]}
     both = [item for item in arms[1] if _twin(item) in first]
     rng = np.random.default_rng([origin.seed, 5])
 
     def difference(items: Sequence[Answered]) -> Estimate | None:
-        change = [float(right(item)) - float(first[_twin(item)]) for item in items]
+        change = [float(is_right(item)) - float(first[_twin(item)]) for item in items]
         clusters = [item.case.cluster for item in items]
         if len(set(clusters)) < 2:
             return None
@@ -247,11 +188,11 @@ def _gap(
     n = max(len(both), 1)
     parameters: dict[str, Scalar] = {
         "first": sum(first[_twin(item)] for item in both) / n,
-        "second": sum(map(right, both)) / n,
+        "second": sum(map(is_right, both)) / n,
     }
     value = difference(both)
     return origin.measurement(
-        name, measured, both, value=value, points=points, parameters=parameters if both else {}, note=note
+        name, measured, tallied(both), value=value, points=points, parameters=parameters if both else {}, note=note
     )
 
 
@@ -292,14 +233,14 @@ def yes_ratio(answered: Sequence[Answered], origin: Origin) -> Measurement:
         return item.answer == "yes"
 
     points = [
-        Point(at={"task": task}, estimate=share(group, yes), tally=Tally.of(item.grade for item in group))
+        Point(at={"task": task}, estimate=share(group, yes), tally=tallied(group))
         for (task,), group in by_factor(given, "task").items()
     ]
     note = "Half of the questions have yes as their answer." if given else "No yes-or-no question was answered."
     return origin.measurement(
         "yes_ratio",
         quantity.YES_RATIO,
-        items,
+        tallied(items),
         value=share(given, yes) if given else None,
         points=points,
         note=note,
@@ -317,15 +258,15 @@ def control(name: str, answered: Sequence[Answered]) -> Control:
     """
     trivial = name == "trivial"
     expected = {
-        "trivial": f"right in at least {_TRIVIAL_PASSES:.0%} of cases: words in place of the picture tell the answer",
+        "trivial": f"right in at least {TRIVIAL_PASSES:.0%} of cases: words in place of the picture tell the answer",
         "impossible": f"at most {PAIR_CHANCE:.0%} of pairs right: there is no picture",
         "shortcut": f"at most {PAIR_CHANCE:.0%} of pairs right: the picture is another pair's",
     }[name]
     found = (
         (share(answered) if answered else None)
         if trivial
-        else pair_share(answered, lambda first, second: right(first) and right(second))
+        else pair_share(answered, lambda first, second: is_right(first) and is_right(second))
     )
     if trivial:
-        return Control.judged(name, expected, found, at_least=_TRIVIAL_PASSES)
+        return Control.judged(name, expected, found, at_least=TRIVIAL_PASSES)
     return Control.judged(name, expected, found, at_most=PAIR_CHANCE)

@@ -1,7 +1,7 @@
 """What the answers amount to: thresholds, accuracy by difficulty and token limit, the paired drop, controls."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, TypeVar
 
 from hardlimit.core import (
     ARTEFACTS,
@@ -10,14 +10,15 @@ from hardlimit.core import (
     Estimate,
     Grade,
     InsufficientDataError,
+    Limit,
     Measurement,
     Point,
-    Quantity,
     Scalar,
-    Tally,
     Value,
     quantity,
 )
+from hardlimit.probes import measuring
+from hardlimit.probes.measuring import TRIVIAL_PASSES, grouped, tallied
 from hardlimit.probes.reasoning.batched import batched_share
 from hardlimit.probes.reasoning.climbing import trials
 from hardlimit.probes.reasoning.family import Family
@@ -27,49 +28,11 @@ from hardlimit.stats import compare_paired, holm
 Key = TypeVar("Key")
 Member = TypeVar("Member")
 
-_TRIVIAL_PASSES = 0.8
 
+class Origin(measuring.Origin, frozen=True):
+    """Where answers about reasoning come from."""
 
-class Origin(Value, frozen=True):
-    """Where answers come from, for the record.
-
-    Args:
-        probe: the probe's repr, which rebuilds it.
-        model: the model's fingerprint.
-        seed: of the cases.
-        controls: the probe's controls, judged.
-    """
-
-    probe: str
-    model: str
-    seed: int
-    controls: tuple[Control, ...] = ()
-
-    def measurement(
-        self,
-        name: str,
-        measured: Quantity,
-        tally: Tally,
-        *,
-        value: Estimate | None,
-        points: Iterable[Point] = (),
-        parameters: Mapping[str, Scalar] | None = None,
-        note: str = "",
-    ) -> Measurement:
-        """Put a measurement together; its name gets the limit in front."""
-        return Measurement(
-            name=f"reasoning.{name}",
-            quantity=measured,
-            probe=self.probe,
-            model=self.model,
-            seed=self.seed,
-            estimate=value,
-            tally=tally,
-            points=tuple(points),
-            controls=self.controls,
-            parameters=dict(parameters or {}),
-            note=note,
-        )
+    limit: ClassVar[Limit] = Limit.REASONING
 
 
 class Searched(Value, frozen=True):
@@ -101,7 +64,7 @@ def threshold(searches: Sequence[Searched], origin: Origin) -> Measurement:
         posterior = Threshold(search.ladder)
         for trial in trials(search.answered):
             posterior.record(trial)
-        tally = _tally(search.answered)
+        tally = tallied(search.answered)
         value = posterior.estimate(tally.artefacts)
         belief, family, thinks = posterior.belief(), search.probe.family, search.probe.scratchpad
         points.append(Point(at={"family": family, "scratchpad": thinks}, estimate=value, tally=tally))
@@ -121,7 +84,7 @@ def threshold(searches: Sequence[Searched], origin: Origin) -> Measurement:
     return origin.measurement(
         "threshold",
         quantity.REASONING_THRESHOLD,
-        _tally(item for search in searches for item in search.answered),
+        tallied(item for search in searches for item in search.answered),
         value=points[0].estimate if len(points) == 1 else None,
         points=points,
         parameters=parameters,
@@ -167,7 +130,7 @@ def accuracy_by_difficulty(answered: Sequence[Answered], origin: Origin) -> Meas
     return origin.measurement(
         "accuracy_by_difficulty",
         quantity.ACCURACY,
-        _tally(answered),
+        tallied(answered),
         value=accuracy(_some(answered)),
         points=_points(answered, names),
         note="The summary is over all answers, wherever the search asked.",
@@ -190,7 +153,7 @@ def token_budget(answered: Sequence[Answered], origin: Origin) -> Measurement:
     return origin.measurement(
         "token_budget",
         quantity.ACCURACY,
-        _tally(answered),
+        tallied(answered),
         value=accuracy(last),
         points=points,
         parameters=parameters,
@@ -209,7 +172,7 @@ def paired_drop(answered: Sequence[Answered], origin: Origin) -> Measurement:
         InsufficientDataError: no pair is complete.
     """
     pairs = _pairs(_some(answered))
-    kinds = _grouped(pairs, lambda pair: str(pair[0].case.factors["kind"]))
+    kinds = grouped(pairs, lambda pair: str(pair[0].case.factors["kind"]))
     compared = {
         kind: compare_paired(*([item.grade is Grade.RIGHT for item in form] for form in zip(*part, strict=True)))
         for kind, part in kinds.items()
@@ -218,7 +181,7 @@ def paired_drop(answered: Sequence[Answered], origin: Origin) -> Measurement:
     points, parameters = [], dict[str, Scalar]()
     for kind, result in compared.items():
         changed, familiar = ([*form] for form in zip(*kinds[kind], strict=True))
-        tally = _tally(changed + familiar)
+        tally = tallied(changed + familiar)
         points.append(Point(at={"kind": kind}, estimate=_with(result.difference, tally.artefacts), tally=tally))
         parameters |= {
             f"p.{kind}": float(adjusted[kind]),
@@ -231,7 +194,7 @@ def paired_drop(answered: Sequence[Answered], origin: Origin) -> Measurement:
         if wrong:
             parameters[f"familiar.{kind}"] = sum(item.answer == item.case.lures[0] for item in wrong) / len(wrong)
     everything = compare_paired(*([item.grade is Grade.RIGHT for item in form] for form in zip(*pairs, strict=True)))
-    tally = _tally(item for pair in pairs for item in pair)
+    tally = tallied(item for pair in pairs for item in pair)
     return origin.measurement(
         "paired_drop",
         quantity.FAMILIARITY_DROP,
@@ -270,33 +233,22 @@ def control(name: str, answered: Sequence[Answered], chance: float) -> Control:
         chance: accuracy of a guess.
     """
     expected = {
-        "trivial": f"right in at least {_TRIVIAL_PASSES:.0%} of cases: the answer is told",
+        "trivial": f"right in at least {TRIVIAL_PASSES:.0%} of cases: the answer is told",
         "impossible": f"right in at most {chance:.0%} of cases: the facts are withheld",
         "shortcut": f"right in at most {chance:.0%} of cases: what is asked about is not told",
     }[name]
-    share = accuracy(answered) if answered else None
+    found = accuracy(answered) if answered else None
     if name == "trivial":
-        return Control.judged(name, expected, share, at_least=_TRIVIAL_PASSES)
-    return Control.judged(name, expected, share, at_most=chance)
+        return Control.judged(name, expected, found, at_least=TRIVIAL_PASSES)
+    return Control.judged(name, expected, found, at_most=chance)
 
 
 def _points(answered: Sequence[Answered], names: Sequence[str]) -> list[Point]:
-    groups = _grouped(answered, lambda item: tuple(item.case.factors[name] for name in names))
+    groups = grouped(answered, lambda item: tuple(item.case.factors[name] for name in names))
     return [
-        Point(at=dict(zip(names, at, strict=True)), estimate=accuracy(groups[at]), tally=_tally(groups[at]))
+        Point(at=dict(zip(names, at, strict=True)), estimate=accuracy(groups[at]), tally=tallied(groups[at]))
         for at in sorted(groups)
     ]
-
-
-def _grouped(items: Iterable[Member], key: Callable[[Member], Key]) -> dict[Key, list[Member]]:
-    groups: dict[Key, list[Member]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return groups
-
-
-def _tally(answered: Iterable[Answered]) -> Tally:
-    return Tally.of(item.grade for item in answered)
 
 
 def _some(answered: Sequence[Answered]) -> Sequence[Answered]:

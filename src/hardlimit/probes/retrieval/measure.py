@@ -1,6 +1,6 @@
 """What a reader's answers amount to: by condition, passages, position, noise, planted texts and hops."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from hardlimit.core import (
     quantity,
 )
 from hardlimit.probes.grading import fold
+from hardlimit.probes.measuring import TRIVIAL_PASSES, grouped, point, share, tallied
 from hardlimit.probes.retrieval.fits import Belief, ReaderCurve, fit_belief, fit_reader_curve
 from hardlimit.probes.retrieval.record import Origin
 from hardlimit.stats import estimate
@@ -31,7 +32,6 @@ Key = TypeVar("Key", bound=Hashable)
 CLOSED_BOOK, GOLD, DISTRACTORS, NOISE = "closed book", "gold in context", "distractors only", "all noise"
 CONDITIONS = (CLOSED_BOOK, GOLD, DISTRACTORS, NOISE)
 
-_TRIVIAL_PASSES = 0.8
 _MOST_BY_CHANCE = 0.1
 _REPLICATES = 4_000
 
@@ -50,16 +50,6 @@ def condition_of(case: Case) -> str:
     return NOISE if case.factors.get("kind") == "random" else DISTRACTORS
 
 
-def share_right(answered: Sequence[Answered]) -> Estimate:
-    """Share of right answers to questions that share nothing, artefacts in the denominator.
-
-    Raises:
-        InsufficientDataError: no answers.
-    """
-    tally = Tally.of(item.grade for item in answered)
-    return estimate(tally.right, tally.n, tally.artefacts)
-
-
 def reader(answered: Sequence[Answered], origin: Origin) -> Measurement:
     """Accuracy in each condition on the same facts; the summary is that with the needed passage in the context.
 
@@ -68,16 +58,16 @@ def reader(answered: Sequence[Answered], origin: Origin) -> Measurement:
     Raises:
         InsufficientDataError: no answer with the needed passage.
     """
-    groups = _grouped(answered, lambda item: condition_of(item.case))
-    points = [_point({"condition": name}, groups[name]) for name in CONDITIONS if name in groups]
+    groups = grouped(answered, lambda item: condition_of(item.case))
+    points = [point({"condition": name}, groups[name]) for name in CONDITIONS if name in groups]
     if GOLD not in groups:
         raise InsufficientDataError("A reader's accuracy needs answers with the needed passage in the context.")
     shares = {str(point.at["condition"]): point.estimate.value for point in points}
     return origin.measurement(
         "reader",
         quantity.ACCURACY,
-        Tally.of(item.grade for item in groups[GOLD]),
-        value=share_right(groups[GOLD]),
+        tallied(groups[GOLD]),
+        value=share(groups[GOLD]),
         points=points,
         parameters={"a0": shares.get(CLOSED_BOOK), "a_rel": shares[GOLD], "a_irr": shares.get(DISTRACTORS)},
         note="The same questions in every condition; the true answer counts, wherever the model has it from. The "
@@ -93,18 +83,17 @@ def insufficient(answered: Sequence[Answered], origin: Origin) -> Measurement:
     """
 
     def answered_share(items: Sequence[Answered]) -> Estimate:
-        tally = Tally.of(item.grade for item in items)
+        tally = tallied(items)
         return estimate(tally.wrong, tally.n, tally.artefacts)
 
-    groups = _grouped(answered, lambda item: str(item.case.factors["kind"]))
+    groups = grouped(answered, lambda item: str(item.case.factors["kind"]))
     points = [
-        Point(at={"kind": kind}, estimate=answered_share(items), tally=Tally.of(item.grade for item in items))
-        for kind, items in groups.items()
+        Point(at={"kind": kind}, estimate=answered_share(items), tally=tallied(items)) for kind, items in groups.items()
     ]
     return origin.measurement(
         "insufficient",
         quantity.UNSUPPORTED_ANSWERS,
-        Tally.of(item.grade for item in answered),
+        tallied(answered),
         value=answered_share(answered),
         points=points,
         note="Right is to abstain: the passages are about the topic, or not even that, and do not hold the answer.",
@@ -142,10 +131,10 @@ def accuracy_by_passages(
         InsufficientDataError: no answers with passages.
     """
     read = [item for item in answered if item.case.factors["passages"]]
-    groups = _grouped(read, lambda item: int(item.case.factors["passages"]))
+    groups = grouped(read, lambda item: int(item.case.factors["passages"]))
     if not groups:
         raise InsufficientDataError("Accuracy by passages needs answers with at least one passage.")
-    points = [_point({"passages": k}, groups[k]) for k in sorted(groups)]
+    points = [point({"passages": k}, groups[k]) for k in sorted(groups)]
     ranks, ks, right = curve_table(answered)
     try:
         curve = fit_reader_curve(ranks, ks, right, seed=origin.seed)
@@ -213,12 +202,12 @@ def accuracy_by_position(answered: Sequence[Answered], origin: Origin) -> Measur
     Raises:
         InsufficientDataError: no answers.
     """
-    groups = _grouped(answered, lambda item: float(item.case.factors["position"]))
-    points = [_point({"position": place}, groups[place]) for place in sorted(groups)]
+    groups = grouped(answered, lambda item: float(item.case.factors["position"]))
+    points = [point({"position": place}, groups[place]) for place in sorted(groups)]
     return origin.measurement(
         "accuracy_by_position",
         quantity.ACCURACY,
-        Tally.of(item.grade for item in answered),
+        tallied(answered),
         value=_mean_of_items(answered),
         points=points,
         parameters={"passages": int(answered[0].case.factors["passages"])},
@@ -239,12 +228,12 @@ def accuracy_by_noise(answered: Sequence[Answered], origin: Origin) -> Measureme
         share = float(item.case.factors["noise"])
         return (str(item.case.factors["kind"]) if share else "none"), share
 
-    groups = _grouped(answered, setting)
-    points = [_point({"kind": kind, "noise": noise}, groups[kind, noise]) for kind, noise in sorted(groups)]
+    groups = grouped(answered, setting)
+    points = [point({"kind": kind, "noise": noise}, groups[kind, noise]) for kind, noise in sorted(groups)]
     return origin.measurement(
         "accuracy_by_noise",
         quantity.ACCURACY,
-        Tally.of(item.grade for item in answered),
+        tallied(answered),
         value=_mean_of_items(answered),
         points=points,
         note="Some passage holds the answer in every setting; the summary is the mean over all of them.",
@@ -260,13 +249,13 @@ def poisoning(answered: Sequence[Answered], origin: Origin) -> Measurement:
     Raises:
         InsufficientDataError: no answers with a planted text.
     """
-    groups = _grouped(answered, lambda item: int(item.case.factors["poison"]))
+    groups = grouped(answered, lambda item: int(item.case.factors["poison"]))
     doses = [dose for dose in sorted(groups) if dose > 0]
     if not doses:
         raise InsufficientDataError("Attack success needs answers to questions with planted texts.")
     points = []
     for dose in doses:
-        tally = Tally.of(item.grade for item in groups[dose])
+        tally = tallied(groups[dose])
         value = estimate(sum(map(misled, groups[dose])), tally.n, tally.artefacts)
         points.append(Point(at={"dose": dose}, estimate=value, tally=tally))
     belief = fit_belief(doses, [sum(map(misled, groups[d])) for d in doses], [len(groups[d]) for d in doses])
@@ -277,7 +266,7 @@ def poisoning(answered: Sequence[Answered], origin: Origin) -> Measurement:
         "dose50_high": Belief.half(belief.low),
         "misfit": belief.misfit,
     }
-    found |= {f"accuracy.{dose}": share_right(groups[dose]).value for dose in sorted(groups)}
+    found |= {f"accuracy.{dose}": share(groups[dose]).value for dose in sorted(groups)}
     return origin.measurement(
         "poisoning",
         quantity.ATTACK_SUCCESS,
@@ -302,10 +291,10 @@ def hops(answered: Sequence[Answered], origin: Origin) -> Measurement:
     Raises:
         InsufficientDataError: no answers.
     """
-    groups = _grouped(answered, lambda item: int(item.case.factors["hops"]))
+    groups = grouped(answered, lambda item: int(item.case.factors["hops"]))
     if not groups:
         raise InsufficientDataError("Accuracy by hops needs answers.")
-    points = [_point({"hops": n}, groups[n]) for n in sorted(groups)]
+    points = [point({"hops": n}, groups[n]) for n in sorted(groups)]
     return origin.measurement(
         "hops",
         quantity.ACCURACY,
@@ -322,14 +311,14 @@ def control(name: str, answered: Sequence[Answered]) -> Control:
     The judgement errs towards belief: only an interval that lies wholly on the wrong side fails.
     """
     expected = {
-        "trivial": f"right in at least {_TRIVIAL_PASSES:.0%} of cases: the needed passage stands there alone",
+        "trivial": f"right in at least {TRIVIAL_PASSES:.0%} of cases: the needed passage stands there alone",
         "impossible": f"right in at most {_MOST_BY_CHANCE:.0%} of cases: a coined answer stands in no passage",
         "shortcut": f"right in at most {_MOST_BY_CHANCE:.0%} of cases: a coined thing without passages",
     }[name]
-    share = share_right(answered) if answered else None
+    found = share(answered) if answered else None
     if name == "trivial":
-        return Control.judged(name, expected, share, at_least=_TRIVIAL_PASSES)
-    return Control.judged(name, expected, share, at_most=_MOST_BY_CHANCE)
+        return Control.judged(name, expected, found, at_least=TRIVIAL_PASSES)
+    return Control.judged(name, expected, found, at_most=_MOST_BY_CHANCE)
 
 
 def paired_rights(
@@ -345,7 +334,7 @@ def paired_rights(
 
 def _mean_of_items(answered: Sequence[Answered]) -> Estimate:
     """Mean over questions of their share of right answers: a question asked in several settings is one unit."""
-    groups = _grouped(answered, lambda item: item.case.cluster)
+    groups = grouped(answered, lambda item: item.case.cluster)
     if not groups:
         raise InsufficientDataError("An accuracy needs answers.")
     shares = np.array([np.mean([item.grade is Grade.RIGHT for item in items]) for items in groups.values()])
@@ -356,20 +345,9 @@ def _mean_of_items(answered: Sequence[Answered]) -> Estimate:
         tail = expanded_tail(0.95, len(shares))
         low, high = np.quantile(weights @ shares, [tail, 1 - tail])
         if low == high:
-            return share_right([items[0] for items in groups.values()])
+            return share([items[0] for items in groups.values()])
         interval = Interval(
             low=float(low), high=float(high), level=0.95, method=f"bootstrap of {len(shares)} questions"
         )
-    artefacts = Tally.of(item.grade for item in answered).artefacts
+    artefacts = tallied(answered).artefacts
     return Estimate(value=float(shares.mean()), interval=interval, n=len(answered), artefacts=artefacts)
-
-
-def _point(at: Mapping[str, Scalar], answered: Sequence[Answered]) -> Point:
-    return Point(at=dict(at), estimate=share_right(answered), tally=Tally.of(item.grade for item in answered))
-
-
-def _grouped(answered: Sequence[Answered], key: Callable[[Answered], Key]) -> dict[Key, list[Answered]]:
-    groups: dict[Key, list[Answered]] = {}
-    for item in answered:
-        groups.setdefault(key(item), []).append(item)
-    return groups

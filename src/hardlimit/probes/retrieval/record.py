@@ -2,65 +2,28 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hardlimit.core import (
-    Control,
     Estimate,
     Grade,
     InvalidValueError,
-    Measurement,
+    Limit,
     Point,
-    Quantity,
     Scalar,
     Tally,
-    Value,
 )
+from hardlimit.probes import measuring
 from hardlimit.stats import estimate, mean_interval
 
 
-class Origin(Value, frozen=True):
-    """Where numbers come from, for the record.
+class Origin(measuring.Origin, frozen=True):
+    """Where answers about retrieval come from."""
 
-    Args:
-        probe: the probe's repr, or what was searched.
-        model: the model's fingerprint, or the encoder's name where no model reads.
-        seed: of the cases.
-        controls: the controls, judged.
-    """
-
-    probe: str
-    model: str
-    seed: int
-    controls: tuple[Control, ...] = ()
-
-    def measurement(
-        self,
-        name: str,
-        measured: Quantity,
-        tally: Tally,
-        *,
-        value: Estimate | None,
-        points: Iterable[Point] = (),
-        parameters: Mapping[str, Scalar | None] | None = None,
-        note: str = "",
-    ) -> Measurement:
-        """Put a measurement together; parameters that are None are left out."""
-        return Measurement(
-            name=f"retrieval.{name}",
-            quantity=measured,
-            probe=self.probe,
-            model=self.model,
-            seed=self.seed,
-            estimate=value,
-            tally=tally,
-            points=tuple(points),
-            controls=self.controls,
-            parameters={key: number for key, number in (parameters or {}).items() if number is not None},
-            note=note,
-        )
+    limit: ClassVar[Limit] = Limit.RETRIEVAL
 
 
 def hit_tally(hits: NDArray[np.bool_]) -> Tally:
