@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError
 
 from hardlimit import __version__
 from hardlimit.core.errors import HardlimitError
+from hardlimit.core.text import visible
 
 COMMANDS = {
     "audit": "Measure a model against the limits and write one report.",
@@ -51,11 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result_action="return_value",
         )
     except CycloptsError as error:
-        print(f"hardlimit: {error}", file=sys.stderr)
+        print(f"hardlimit: {visible(str(error))}", file=sys.stderr)
         print("See 'hardlimit --help' for what can be asked.", file=sys.stderr)
         return 2
     except HardlimitError as error:
-        print(f"hardlimit: {error}", file=sys.stderr)
+        print(f"hardlimit: {visible(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("hardlimit: interrupted; every finished answer is kept, and the same command goes on.", file=sys.stderr)

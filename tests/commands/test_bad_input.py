@@ -195,3 +195,10 @@ def test_every_command_has_help(capsys):
     for name in COMMANDS:
         assert main([name, "--help"]) == 0
         assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["audit", "toy:\x1b[2J"], ["explain", "\x1b]0;owned\x07"], ["no\x1b[2Jsuch"]])
+def test_what_a_terminal_would_obey_is_shown_and_not_sent(arguments, capsys):
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert "U+001B" in said.err and "\x1b" not in said.err + said.out

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from hardlimit.core.text import INVISIBLE, one_line, visible
 from hardlimit.report import render_html, render_terminal
-from hardlimit.report.hostile import INVISIBLE, one_line, shortened, visible, web_address
+from hardlimit.report.hostile import shortened, web_address
 from hardlimit.report.page import embedded_json
 from tests.report.poison import ATTACK, poisoned
 from tests.report.sample import sample

@@ -125,7 +125,7 @@ def print_demo(found: "Demonstration", console: "Console") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from hardlimit.report.hostile import one_line
+    from hardlimit.core.text import one_line
 
     shown = found.shown
     console.print(f"[bold]{found.number}  {found.name}[/]  {', '.join(found.claims)}\n", highlight=False)

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from hardlimit.core import StoreError, dumps
+from hardlimit.core.text import visible
 from hardlimit.demos import Demonstration, Figure
 from hardlimit.report.charts import CONFIG
 from hardlimit.report.charts.theme import FONT
-from hardlimit.report.hostile import visible
 
 INK, GRID = "#3b4754", "#e6eaee"
 COMPUTED = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")

@@ -16,10 +16,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from hardlimit.core import Measurement, Shape, Standing, StoreError
+from hardlimit.core.text import visible
 from hardlimit.lab.experiment import LabReport
 from hardlimit.report import numbers
 from hardlimit.report.charts.picture import is_number
-from hardlimit.report.hostile import visible
 
 WIDE = 8.0
 """A numeric axis whose ends lie further apart than this factor is drawn logarithmically."""

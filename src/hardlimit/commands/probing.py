@@ -12,8 +12,9 @@ from rich.text import Text
 
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
-from hardlimit.commands.progress import RichProgress, plain
+from hardlimit.commands.progress import RichProgress
 from hardlimit.core import Answered, Case, Generated, InvalidValueError, Tally, canonical
+from hardlimit.core.text import one_line, visible
 from hardlimit.models.catalog import open_model
 from hardlimit.probes import Probe
 from hardlimit.stats import estimate
@@ -74,10 +75,10 @@ def show_cases(cases: Sequence[Case], *, json: bool) -> None:
         console.print(Text(f"{case.id}  {_factors(case)}", style="bold"))
         for message in getattr(case.ask, "messages", ()):
             first, *rest = message.content.splitlines() or [""]
-            console.print(Text(f"  {message.role}: {plain(first)}"))
+            console.print(Text(f"  {message.role}: {visible(first)}"))
             for line in rest:
-                console.print(Text(f"    {plain(line)}"))
-        console.print(Text(f"  right: {plain(', '.join(case.gold)) or 'to abstain'}", style="dim"))
+                console.print(Text(f"    {visible(line)}"))
+        console.print(Text(f"  right: {one_line(', '.join(case.gold)) or 'to abstain'}", style="dim"))
 
 
 def show_answers(probe: Probe, answered: Sequence[Answered], *, wanted: int, full: bool, json: bool) -> None:
@@ -110,8 +111,8 @@ def show_answers(probe: Probe, answered: Sequence[Answered], *, wanted: int, ful
 
 def _said(item: Answered) -> str:
     if isinstance(item.reply, Generated):
-        return plain(item.reply.error or item.reply.text)
-    return plain(item.answer or "")
+        return one_line(item.reply.error or item.reply.text)
+    return one_line(item.answer or "")
 
 
 def _factors(case: Case) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.core import Grade, Usage
+from hardlimit.core.text import one_line
 
 SECONDS_BETWEEN_LINES = 10.0
 REFRESHES_A_SECOND = 6
@@ -88,7 +89,7 @@ class RichProgress:
 
     def asking(self, what: str, total: int | None) -> None:
         """Show that a batch begins; the same words again go on with the one before."""
-        what = plain(what)
+        what = one_line(what)
         if what == self._what and self._total is not None and total is not None:
             self._total += total
         else:
@@ -105,7 +106,7 @@ class RichProgress:
 
     def settled(self, topic: str, says: str) -> None:
         """Print what is decided, where it stays."""
-        self._print(Text.assemble((plain(topic), "bold"), ": ", plain(says)))
+        self._print(Text.assemble((one_line(topic), "bold"), ": ", one_line(says)))
 
     def _line(self) -> None:
         """Where nothing is live, print a line about the asking now and then."""
@@ -154,12 +155,3 @@ class RichProgress:
 def _none_yet() -> dict[Grade | None, int]:
     """Count no grade yet; every key is there, since another thread draws while counts change."""
     return dict.fromkeys((*Grade, None), 0)
-
-
-def plain(text: str) -> str:
-    """Make text safe for a terminal: one line, and nothing that the terminal would obey.
-
-    >>> plain(f"so{chr(27)}[2Jsure")
-    'so?[2Jsure'
-    """
-    return "".join(character if character.isprintable() else "?" for character in text)

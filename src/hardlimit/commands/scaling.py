@@ -82,14 +82,7 @@ def scaling_command(
     Reads lm-evaluation-harness JSON, Inspect logs, folders that `hardlimit audit` left, and CSV, JSON lines or Parquet
     with columns model, task, metric, value (and where known n, stderr, scale, tokens, step, shots, better, subject).
     """
-    from hardlimit.core import HardlimitError
-    from hardlimit.report.hostile import visible
-
-    try:
-        return _judge(results, reading or ReadOptions(), rule or RuleOptions(), Shown(every=all, json=json, html=html))
-    except HardlimitError as error:
-        # Names of models and tasks stand in messages, and a terminal acts on what it is sent.
-        raise type(error)(visible(str(error))) from error
+    return _judge(results, reading or ReadOptions(), rule or RuleOptions(), Shown(every=all, json=json, html=html))
 
 
 @dataclass(frozen=True)

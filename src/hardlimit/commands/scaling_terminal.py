@@ -5,7 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hardlimit.core import Verdict
-from hardlimit.report.hostile import one_line
+from hardlimit.core.text import one_line
 from hardlimit.scaling import CAVEAT, Assessed, CountFit, HoldoutReport, JudgedGrid, Rule, ScalingReport, TaskVerdict
 from hardlimit.scaling.words import percent, span
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hardlimit.core import Case, InvalidValueError, See
-from hardlimit.report.hostile import one_line, picture_address
+from hardlimit.core.text import one_line
+from hardlimit.report.hostile import picture_address
 
 ALL = "multimodal"
 """Name under which the pictures of every task are shown together."""

@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 
 from hardlimit.audit import LimitReport
 from hardlimit.core import Measurement
-from hardlimit.report import hostile
+from hardlimit.core.text import visible
 from hardlimit.report.tables import claims_by_statement
 
 
@@ -31,14 +31,14 @@ def linked(text: str, limit: LimitReport) -> Markup:
     """Escape a text, and let every claim that it names lead to that claim's card, where the limit has one."""
     known = sorted({group[0].statement.id for group in claims_by_statement(limit)}, key=len, reverse=True)
     if not known:
-        return Markup(escape(hostile.visible(text)))
+        return Markup(escape(visible(text)))
     # Longest first and between word boundaries, so that CTX-3 is not found inside CTX-30.
     pattern = rf"(?<![\w-])({'|'.join(map(re.escape, known))})(?![\w-])"
     parts = re.split(pattern, text)
     pieces = [
-        Markup('<a href="#{}">{}</a>').format(claim_anchor(limit, part), hostile.visible(part))
+        Markup('<a href="#{}">{}</a>').format(claim_anchor(limit, part), visible(part))
         if place % 2
-        else escape(hostile.visible(part))
+        else escape(visible(part))
         for place, part in enumerate(parts)
     ]
     return Markup("").join(pieces)
@@ -50,9 +50,9 @@ def coded(text: str) -> Markup:
     >>> coded("Ask `hardlimit <b>` again.")
     Markup('Ask <code>hardlimit &lt;b&gt;</code> again.')
     """
-    parts = [escape(hostile.visible(part)) for part in text.split("`")]
+    parts = [escape(visible(part)) for part in text.split("`")]
     if len(parts) % 2 == 0:
-        return Markup(escape(hostile.visible(text)))
+        return Markup(escape(visible(text)))
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
     )

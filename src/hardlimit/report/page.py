@@ -16,6 +16,7 @@ from markupsafe import Markup
 from hardlimit import __version__
 from hardlimit.audit import AuditReport, LimitReport
 from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Finding, Measurement, Quantity, Shape
+from hardlimit.core.text import one_line, visible
 from hardlimit.models import ModelCard
 from hardlimit.report import gauges, hostile, links, numbers, scaling, tables, words
 from hardlimit.report.charts import CONFIG, Picture, Scene, pictures, theme
@@ -99,11 +100,11 @@ def embedded_json(value: Any) -> Markup:
 def _plain(value: Any) -> Any:
     """Make every text visible, and write whole numbers without their `.0`, which thousands of cells would carry."""
     if isinstance(value, str):
-        return hostile.visible(value)
+        return visible(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):
-        return {hostile.visible(key): _plain(item) for key, item in value.items()}
+        return {visible(key): _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
@@ -141,7 +142,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         # Every text that enters the page comes through here, so none can be forgotten.
-        finalize=lambda value: hostile.visible(value) if type(value) is str else value,
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
     environment.filters |= {
         "amount": scaling.amount,
@@ -159,7 +160,7 @@ def _environment() -> Environment:
         "linked": links.linked,
         "listed": tables.listed,
         "on_scale": _on_scale,
-        "one_line": hostile.one_line,
+        "one_line": one_line,
         "p_words": numbers.p_words,
         "percent": numbers.percent,
         "picture_address": hostile.picture_address,
@@ -173,7 +174,7 @@ def _environment() -> Environment:
         "span": span,
         "shortened": lambda text: hostile.shortened(text, most=LONGEST_TEXT),
         "title": lambda measurement: words.entry(measurement).word,
-        "visible": hostile.visible,
+        "visible": visible,
         "web_address": hostile.web_address,
         "with_unit": numbers.with_unit,
     }

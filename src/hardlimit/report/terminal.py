@@ -8,7 +8,8 @@ from rich.text import Text
 
 from hardlimit.audit import AuditReport, LimitReport
 from hardlimit.core import Measurement, Standing, Verdict
-from hardlimit.report import hostile, numbers, words
+from hardlimit.core.text import one_line
+from hardlimit.report import numbers, words
 from hardlimit.report.tables import left_out, matrix
 
 COLOURS = {
@@ -63,13 +64,13 @@ def render_terminal(report: AuditReport, console: Console) -> None:
 
 def _said(text: str, style: str = "") -> Text:
     """Make text of the report safe to print."""
-    return Text(hostile.one_line(text), style=style)
+    return Text(one_line(text), style=style)
 
 
 def _heading(report: AuditReport) -> Text:
     measured, known = sum(limit.applies for limit in report.limits), len(report.limits) + len(left_out(report))
     line = Text.assemble(
-        (hostile.one_line(report.model.name), "bold"),
+        (one_line(report.model.name), "bold"),
         f"  {measured} of {known} limits measured · {report.spent.calls:,} answers · "
         f"{numbers.duration(report.spent.seconds)} · seed {report.seed}",
     )
@@ -161,7 +162,7 @@ def _summary(limit: LimitReport) -> Padding:
 
 
 def _measured(measurement: Measurement) -> Text:
-    line = Text.assemble((hostile.one_line(words.entry(measurement).word), "bold"), ": ")
+    line = Text.assemble((one_line(words.entry(measurement).word), "bold"), ": ")
     estimate, quantity = measurement.estimate, measurement.quantity
     if estimate is None:
         why = "no single number" if measurement.points else "no number"
