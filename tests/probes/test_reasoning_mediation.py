@@ -6,7 +6,6 @@ import pytest
 from hardlimit.core import Answered, Case, Generate, Generated, Grade, InsufficientDataError, Message
 from hardlimit.probes.reasoning import Hops
 from hardlimit.probes.reasoning.chain import followed, path_of, reached, table_of
-from hardlimit.probes.reasoning.family import problem_of
 from hardlimit.probes.reasoning.measure import Origin
 from hardlimit.probes.reasoning.mediation import ORDER, ForcedChain, falsified, measure
 from hardlimit.testing.probes import check_probe
@@ -79,13 +78,12 @@ def test_the_cases_withhold_the_answer_and_pair_up():
         assert kinds == ["none", "truncated", "truncated", "truncated", "own", "corrupted", "swapped"]
         assert len({case.gold for case in there}) == 1
         none, *chained = there
-        assert len(none.ask.messages) == len(chained[0].ask.messages) - 2
         for case in chained:
-            given = case.ask.messages[-2]
-            assert given.role == "assistant"
-            lines = given.content.splitlines()
+            assert case.ask.messages[:-1] == none.ask.messages[:-1]
+            question, given = case.ask.messages[-1].content.split("\n\nSteps:\n")
+            assert question == none.ask.messages[-1].content
+            lines = given.split("\n\n")[0].splitlines()
             assert len(lines) == round(case.factors["kept"] * HOPS) <= HOPS - 1
-            assert problem_of(none)[0] in case.ask.messages[-3].content
         own = chained[kinds.index("own") - 1]
         assert own.factors["implied"] == own.gold[0]
         corrupted = chained[kinds.index("corrupted") - 1]
@@ -151,7 +149,8 @@ def test_chains_that_cannot_be_read_are_left_out_and_counted():
 def test_the_trivial_control_gives_the_answer_away():
     probe = ForcedChain(hops=HOPS).controls()["trivial"]
     for case in probe.cases(seed=2, n=4):
-        assert case.ask.messages[-2].content.splitlines()[-1].endswith(f"{case.gold[0]}.")
+        steps = case.ask.messages[-1].content.split("\n\n")[-2]
+        assert steps.splitlines()[-1].endswith(f"{case.gold[0]}.")
 
 
 def test_it_keeps_the_contract_of_probes():

@@ -1,7 +1,8 @@
 """Whether a chain of thought does anything: the model's own chain cut short, falsified, or taken from another problem.
 
-The chain is handed back as the model's own turn, and the answer asked for in a turn after it, which every chat template
-and every server can carry. Its last step is always left out, so that the answer never stands in it.
+The chain is handed back behind its question, in a conversation whose examples answer at once: every server can carry
+that, and a small model that sees a chain in a turn of its own goes on writing steps instead of answering. The last step
+is always left out, so that the answer never stands in the chain.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,7 @@ from hardlimit.stats import Paired, compare_paired, estimate, n_for_mcnemar
 
 Intervention: TypeAlias = Literal["none", "truncated", "own", "corrupted", "swapped"]
 
-FINISH = "The steps above are done. Reply with 'Answer:' and one name at once, nothing else."
+GIVEN = "{question}\n\nSteps:\n{steps}\n\nWhom do you reach in the end? Reply at once with 'Answer:' and one name."
 CUTS = (0.25, 0.5, 0.75)
 """Shares of the chain at which it is cut short."""
 LEAST_PAIRS = 2
@@ -55,17 +56,17 @@ class ForcedChain(Value, frozen=True):
     complete: bool = False
     withheld: bool = False
     name: ClassVar[str] = "reasoning.forced_chain"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     limit: ClassVar[Limit] = Limit.REASONING
     quantity: ClassVar[Quantity] = quantity.ACCURACY
 
     def cases(self, *, seed: int, n: int) -> Sequence[Case]:
         """Ask after chains that are right, as a program writes them."""
-        family = Hops(hops=self.hops, scratchpad=True, setting="withheld" if self.withheld else "plain")
+        family = Hops(hops=self.hops, setting="withheld" if self.withheld else "plain")
         made = []
         for index, case in enumerate(family.cases(seed=seed, n=n)):
             steps = family.item(seed, index).steps
-            made.append(self._forced(case, "own", steps if self.complete else steps[:-1]))
+            made.append(self._forced(case, case, "own", steps if self.complete else steps[:-1]))
         return made
 
     def about(self, answered: Sequence[Answered], direct: Sequence[Case]) -> list[Case]:
@@ -74,37 +75,40 @@ class ForcedChain(Value, frozen=True):
         Args:
             answered: replies to `Hops` with the scratchpad; those whose chain lacks more than the last step are left
                 out.
-            direct: the same problems without the scratchpad.
+            direct: the same problems without the scratchpad; what is not among them is left out.
 
         Returns:
             For each usable chain the cases of every intervention, together; the first is the problem without a chain.
         """
-        usable = [(item.case, lines) for item in answered if len(lines := steps_of(item)) >= self.hops - 1]
-        without = {problem_of(case): case for case in direct}
+        plain = {problem_of(case): case for case in direct}
+        usable = [
+            (item.case, plain[problem], lines)
+            for item in answered
+            if len(lines := steps_of(item)) >= self.hops - 1 and (problem := problem_of(item.case)) in plain
+        ]
         made = []
-        for place, (case, lines) in enumerate(usable):
+        for place, (about, case, lines) in enumerate(usable):
             kept = lines[: self.hops - 1]
-            plain = without.get(problem_of(case))
-            if plain is not None:
-                made.append(self._noted(plain, case, "none", 0.0, None))
-            made += [self._forced(case, "truncated", kept[:cut]) for cut in self._cuts()]
-            made.append(self._forced(case, "own", kept))
-            made.append(self._forced(case, "corrupted", falsified(kept, len(kept) // 2, case)))
+            made.append(self._noted(case, about, "none", 0.0, None))
+            made += [self._forced(case, about, "truncated", kept[:cut]) for cut in self._cuts()]
+            made.append(self._forced(case, about, "own", kept))
+            made.append(self._forced(case, about, "corrupted", falsified(kept, len(kept) // 2, case)))
             if len(usable) > 1:
-                other = usable[(place + 1) % len(usable)][1][: self.hops - 1]
-                made.append(self._forced(case, "swapped", other))
+                other = usable[(place + 1) % len(usable)][2][: self.hops - 1]
+                made.append(self._forced(case, about, "swapped", other))
         return made
 
     def _cuts(self) -> list[int]:
         places = {round(share * self.hops) for share in CUTS}
         return sorted(place for place in places if 0 < place < self.hops - 1)
 
-    def _forced(self, case: Case, intervention: Intervention, lines: Sequence[str]) -> Case:
-        turns = (Message(role="assistant", content="\n".join(lines)), Message(role="user", content=FINISH))
-        ask = Generate(messages=(*case.ask.messages, *turns), max_tokens=Hops().budget)
+    def _forced(self, case: Case, about: Case, intervention: Intervention, lines: Sequence[str]) -> Case:
+        *before, last = case.ask.messages
+        turn = Message(role="user", content=GIVEN.format(question=last.content, steps="\n".join(lines)))
+        ask = Generate(messages=(*before, turn), max_tokens=Hops().budget)
         forced = msgspec.structs.replace(case, ask=ask)
         implied = None if self.withheld else _implied(case, lines)
-        return self._noted(forced, case, intervention, len(lines) / self.hops, implied)
+        return self._noted(forced, about, intervention, len(lines) / self.hops, implied)
 
     @staticmethod
     def _noted(case: Case, about: Case, intervention: Intervention, kept: float, implied: str | None) -> Case:
