@@ -106,6 +106,31 @@ def test_the_clock_stops_and_leaves_no_trace():
     assert sys.gettrace() is before
 
 
+def test_the_clock_allows_just_so_many_lines():
+    def five():
+        total = 0
+        total += 1
+        total += 1
+        total += 1
+        return total
+
+    assert h.clocked(five, 5) == (True, 3)
+    assert h.clocked(five, 4) == (False, None)
+
+
+def test_a_state_of_fixed_size_by_hand():
+    # 2 bits a token where a token has 8: Fano leaves (8 − 2 − 1) / 8 of the tokens wrong.
+    parts = c.state_recall_floor(200, 100, 256).parts
+    assert parts["fano_error"] == pytest.approx(5 / 8)
+    assert parts["copyable_tokens"] == 25 and parts["log2_exact_copy_probability"] == 200 - 800
+    assert c.state_recall_floor(900, 100, 256).parts["log2_exact_copy_probability"] == 0.0
+
+
+def test_a_tie_is_not_retrieved():
+    documents = np.array([[1.0], [1.0], [0.0]])
+    assert q.realised_fraction(documents, lambda chosen: np.array([1.0]), [(0,), (0, 1)]) == 0.5
+
+
 def test_validity_terms_by_hand():
     # Two prompts with two and four wrong answers: the threshold is 1/2, the reciprocal of the smaller number.
     valid = [[True, False, False, True, True], [True, False, False, False, False]]

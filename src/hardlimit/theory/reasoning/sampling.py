@@ -244,7 +244,7 @@ def _binomial(successes: Counts, trials: Counts, chance: float) -> Floats:
     failures = np.where(inside, trials - successes, 0)
     log_ways = gammaln(trials + 1) - gammaln(successes + 1) - gammaln(failures + 1)
     log_chance = log_ways + xlogy(successes, chance) + xlog1py(failures, -chance)
-    return np.asarray(np.where(inside, np.exp(np.where(inside, log_chance, 0.0)), 0.0))
+    return np.exp(np.where(inside, log_chance, -np.inf))
 
 
 def best_of_k(right: float, accept_right: float, accept_wrong: float) -> Bound:
