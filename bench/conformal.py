@@ -1,6 +1,6 @@
 """Whether a conformal threshold of abstention holds its risk over fresh splits, and how it fails under a shift.
 
-Usage: python bench/conformal.py [--model toy|embedded] [--risk R] [--splits N] [--seed S]
+Usage: python bench/conformal.py [--model toy|embedded] [--risk R …] [--splits N] [--seed S]
 
 With `embedded` the language model answers short facts (some minutes on one core); the toy has a known calibration.
 """
@@ -74,7 +74,7 @@ def main() -> None:
     """Print the risk over splits, and under a shift."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=("toy", "embedded"), default="toy")
-    parser.add_argument("--risk", type=float, default=0.1)
+    parser.add_argument("--risk", type=float, nargs="+", default=[0.05, 0.1, 0.2, 0.3])
     parser.add_argument("--splits", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -85,8 +85,9 @@ def main() -> None:
         model = require(open_model("embedded"), Generates)
         labelled, other = asked(model, "capital", args.seed), asked(model, SHIFTED, args.seed)
     print(args.model)
-    over_splits(labelled, rng, risk=args.risk, splits=args.splits)
-    shifted(labelled, other, risk=args.risk)
+    for risk in args.risk:
+        over_splits(labelled, rng, risk=risk, splits=args.splits)
+        shifted(labelled, other, risk=risk)
 
 
 if __name__ == "__main__":
