@@ -22,6 +22,7 @@ from hardlimit.core import (
     Usage,
 )
 from hardlimit.models.card import ModelCard
+from hardlimit.models.weighing import Contrast, Weigh, Weighed
 
 try:
     import torch
@@ -29,6 +30,7 @@ try:
 except ImportError as error:
     raise MissingExtraError.for_extra("local", str(error.name)) from error
 
+from hardlimit.models.contrasting import contrasted, failed_weighing
 from hardlimit.models.decode import Generation, Scoring, failed_generation, failed_score
 from hardlimit.models.eyes_net import Eyes, Shape, batched, seen
 from hardlimit.models.eyes_words import ANSWER, BEGIN, END, Words
@@ -38,8 +40,7 @@ NAME = "tiny-eyes"
 WEIGHTS = "tiny-eyes.safetensors"
 BATCH = 16
 
-Ask = TypeVar("Ask", Generate, See, Score)
-Answer = TypeVar("Answer", Generated, Scored)
+Answer = TypeVar("Answer", Generated, Scored, Weighed)
 
 
 class Planted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -176,25 +177,85 @@ class EyesModel:
                 task.absorb(position, logits[position])
         return task.reply(Usage())
 
-    def _answers(self, requests: Sequence[Generate] | Sequence[See]) -> Iterator[tuple[int, Generated]]:
-        groups: dict[tuple[bool, int], list[_Asked]] = {}
-        every: list[Generate | See] = [*requests]
+    def weigh(self, requests: Sequence[Weigh]) -> Iterator[tuple[int, Weighed]]:
+        """Weigh a batch of given answers about pictures; options that share a prompt are computed with it, once."""
+        began = time.perf_counter()
+        rows: dict[tuple[bytes, tuple[int, ...]], Any] = {}
+        ways: dict[int, list[tuple[bytes, list[int], int]]] = {}
+        for index, request in enumerate(requests):
+            try:
+                image = request.images[0] if request.images else b""
+                picture = _picture(request) if request.images else None
+                prompt = self._prompt(request, 0)
+                options = [self.words.tokens(option) for option in request.options]
+                self._check(len(prompt) + max(map(len, options)), answer=0)
+                if not all(options):
+                    raise InvalidValueError("An answer to be weighed has no tokens.")
+            except InvalidValueError as error:
+                yield index, failed_weighing(str(error))
+                continue
+            ways[index] = [(image, prompt + option, len(prompt)) for option in options]
+            rows |= {(image, tuple(tokens[:-1])): picture for _, tokens, _ in ways[index]}
+        tables = self._tables(rows)
+        seconds = (time.perf_counter() - began) / max(len(ways), 1)
+        for index, options_of in ways.items():
+            scores = [
+                sum(
+                    float(tables[image, tuple(tokens[:-1])][place - 1, tokens[place]])
+                    for place in range(start, len(tokens))
+                )
+                for image, tokens, start in options_of
+            ]
+            computed = sum(len(tokens) for tokens in {tuple(tokens[:-1]) for _, tokens, _ in options_of})
+            usage = Usage(prompt_tokens=computed, seconds=seconds)
+            yield index, Weighed(log_likelihoods=tuple(scores), usage=usage)
+
+    def contrast(self, requests: Sequence[Contrast]) -> Iterator[tuple[int, Generated]]:
+        """Decode a batch against itself, yielding `(index, reply)` as each is ready."""
+        return self._answers(requests)
+
+    def _tables(
+        self, rows: dict[tuple[bytes, tuple[int, ...]], Any]
+    ) -> dict[tuple[bytes, tuple[int, ...]], torch.Tensor]:
+        """Log-probabilities behind each token of rows of tokens, each with its picture or none."""
+        groups: dict[tuple[bool, int], list[tuple[bytes, tuple[int, ...]]]] = {}
+        for key, picture in rows.items():
+            groups.setdefault((picture is not None, len(key[1])), []).append(key)
+        tables: dict[tuple[bytes, tuple[int, ...]], torch.Tensor] = {}
+        for (pictured, _), keys in groups.items():
+            for start in range(0, len(keys), BATCH):
+                batch = keys[start : start + BATCH]
+                pictures = [rows[key] for key in batch] if pictured else None
+                logits = self._logits(pictures, [list(key[1]) for key in batch])
+                tables |= dict(zip(batch, logits.log_softmax(-1), strict=True))
+        return tables
+
+    def _answers(
+        self, requests: Sequence[Generate] | Sequence[See] | Sequence[Contrast]
+    ) -> Iterator[tuple[int, Generated]]:
+        groups: dict[Any, list[_Asked]] = {}
+        every: list[Generate | See | Contrast] = [*requests]
         for index, request in enumerate(every):
             try:
                 asked = self._asked(index, request)
             except InvalidValueError as error:
                 yield index, failed_generation(str(error))
                 continue
-            groups.setdefault((asked.picture is not None, len(asked.tokens)), []).append(asked)
+            groups.setdefault((asked.picture is not None, len(asked.tokens), asked.against), []).append(asked)
         for group in groups.values():
             for start in range(0, len(group), BATCH):
                 batch = group[start : start + BATCH]
                 began = time.perf_counter()
                 self._finish(batch)
                 for asked in batch:
-                    yield asked.index, _timed(asked.task.reply(Usage()), began, len(batch))
+                    yield asked.index, _timed(asked.reply(), began, len(batch))
 
-    def _asked(self, index: int, request: Generate | See) -> "_Asked":
+    def _asked(self, index: int, request: Generate | See | Contrast) -> "_Asked":
+        if isinstance(request, Contrast):
+            asked = self._asked(index, request.see)
+            asked.instead = _seen_in(request.instead) if request.instead else None
+            asked.against = (request.alpha, request.cutoff, asked.instead is not None)
+            return asked
         tokens = self._prompt(request, 1)
         picture = _picture(request) if isinstance(request, See) and request.images else None
         limit = min(request.max_tokens, self.net.shape.window - len(tokens))
@@ -206,7 +267,7 @@ class EyesModel:
         task = Generation(ask, len(tokens), limit, frozenset({END}), self.words.text)
         return _Asked(index, tokens, picture, task)
 
-    def _prompt(self, request: Generate | See | Score, answer: int) -> list[int]:
+    def _prompt(self, request: Generate | See | Score | Weigh, answer: int) -> list[int]:
         text = "\n\n".join(message.content for message in request.messages)
         tokens = [BEGIN, *self.words.tokens(text), ANSWER]
         self._check(len(tokens), answer)
@@ -226,6 +287,10 @@ class EyesModel:
         pictures = None if batch[0].picture is None else [asked.picture for asked in batch]
         while any(not asked.task.done for asked in batch):
             logits = self._logits(pictures, rows)
+            if batch[0].against is not None:
+                alpha, cutoff, pictured = batch[0].against
+                instead = self._logits([asked.instead for asked in batch] if pictured else None, rows)
+                logits = contrasted(logits, instead, alpha, cutoff)
             for asked, row, last in zip(batch, rows, logits[:, -1], strict=True):
                 if not asked.task.done:
                     asked.task.absorb(len(row) - 1, last)
@@ -262,13 +327,28 @@ class _Asked:
 
     def __init__(self, index: int, tokens: list[int], picture: Any, task: Generation) -> None:
         self.index, self.tokens, self.picture, self.task = index, tokens, picture, task
+        self.instead: Any = None
+        self.against: tuple[float, float, bool] | None = None
+
+    def reply(self) -> Generated:
+        """The answer; decoded against itself, it took the prompt and the answer twice."""
+        reply = self.task.reply(Usage())
+        if self.against is None:
+            return reply
+        spent = reply.usage
+        twice = Usage(prompt_tokens=2 * spent.prompt_tokens, completion_tokens=2 * spent.completion_tokens, calls=2)
+        return msgspec.structs.replace(reply, usage=twice)
 
 
-def _picture(request: See) -> "np.typing.NDArray[np.uint8]":
-    if len(request.images) > 1:
-        raise InvalidValueError(f"This model looks at one picture, got {len(request.images)}.")
+def _picture(request: See | Weigh) -> "np.typing.NDArray[np.uint8]":
+    return _seen_in(request.images)
+
+
+def _seen_in(images: Sequence[bytes]) -> "np.typing.NDArray[np.uint8]":
+    if len(images) > 1:
+        raise InvalidValueError(f"This model looks at one picture, got {len(images)}.")
     try:
-        return seen(request.images[0])
+        return seen(images[0])
     except (OSError, ValueError, SyntaxError) as error:
         raise InvalidValueError(f"The picture cannot be read: {error}.") from error
 

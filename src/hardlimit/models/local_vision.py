@@ -30,17 +30,19 @@ from transformers.models.auto.modeling_auto import (
 
 from hardlimit.core import Generate, Generated, InvalidValueError, Message, ModelError, Score, Scored, See, Usage
 from hardlimit.models.card import ModelCard
+from hardlimit.models.contrasting import Against, failed_weighing, likelihoods
 from hardlimit.models.decode import Scoring, failed_generation, failed_score
 from hardlimit.models.loading import DTYPES, checksum, ends, facts, quietly
 from hardlimit.models.looking import Looked
+from hardlimit.models.weighing import Contrast, Weigh, Weighed
 
 PICTURE_ROW = "hardlimit_picture_row"
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 PROJECTORS = ("multi_modal_projector", "connector", "merger", "mm_projector", "aligner")
 SEPARATOR = "\n\n"
 
-Ask = TypeVar("Ask", Generate, See, Score)
-Answer = TypeVar("Answer", Generated, Scored)
+Ask = TypeVar("Ask", Generate, See, Score, Weigh, Contrast)
+Answer = TypeVar("Answer", Generated, Scored, Weighed)
 
 
 def is_vision(path: str) -> bool:
@@ -170,6 +172,14 @@ class VisionModel:
         """Score a batch of continuations, yielding `(index, reply)` as each is ready."""
         return self._each(requests, self._scored, failed_score)
 
+    def weigh(self, requests: Sequence[Weigh]) -> Iterator[tuple[int, Weighed]]:
+        """Weigh a batch of given answers about pictures, yielding `(index, reply)` as each is ready."""
+        return self._each(requests, self._weighed, failed_weighing)
+
+    def contrast(self, requests: Sequence[Contrast]) -> Iterator[tuple[int, Generated]]:
+        """Decode a batch against itself, yielding `(index, reply)` as each is ready."""
+        return self._each(requests, self._contrasted, failed_generation)
+
     def _each(
         self, requests: Sequence[Ask], answer: Callable[[Ask], Answer], failed: Callable[[str], Answer]
     ) -> Iterator[tuple[int, Answer]]:
@@ -191,6 +201,29 @@ class VisionModel:
     def _seen(self, request: See) -> Generated:
         ask = Generate(messages=request.messages, max_tokens=request.max_tokens)
         return self._write(self._inputs(request.messages, request.images), ask)
+
+    @torch.inference_mode()
+    def _weighed(self, request: Weigh) -> Weighed:
+        inputs = self._inputs(request.messages, request.images)
+        # Behind a template an answer begins at once; behind plain text it is a word further on.
+        options = [option if self._template else f" {option}" for option in request.options]
+        tokens = [self._tokenizer(option, add_special_tokens=False)["input_ids"] for option in options]
+        if not all(tokens):
+            raise InvalidValueError("An answer to be weighed has no tokens.")
+        more = sum(len(option) - 1 for option in tokens)
+        spent = Usage(prompt_tokens=int(inputs["input_ids"].shape[1]), completion_tokens=more)
+        return Weighed(log_likelihoods=tuple(likelihoods(self._model, inputs, tokens)), usage=spent)
+
+    def _contrasted(self, request: Contrast) -> Generated:
+        see = request.see
+        inputs, instead = (self._inputs(see.messages, images) for images in (see.images, request.instead))
+        prompt, other = (int(each["input_ids"].shape[1]) for each in (inputs, instead))
+        against = Against(self._model, instead, request.alpha, request.cutoff)
+        ask = Generate(messages=see.messages, max_tokens=see.max_tokens)
+        reply = self._write(inputs, ask, against)
+        written = reply.usage.completion_tokens
+        spent = Usage(prompt_tokens=prompt + other, completion_tokens=2 * written, calls=2)
+        return msgspec.structs.replace(reply, usage=spent)
 
     def _inputs(self, messages: Sequence[Message], images: Sequence[bytes]) -> dict[str, Any]:
         pictures = [_opened(image) for image in images]
@@ -219,7 +252,7 @@ class VisionModel:
         }
 
     @torch.inference_mode()
-    def _write(self, inputs: dict[str, Any], request: Generate) -> Generated:
+    def _write(self, inputs: dict[str, Any], request: Generate, against: Against | None = None) -> Generated:
         tokens = int(inputs["input_ids"].shape[1])
         window = self._card.window
         limit = request.max_tokens if window is None else min(request.max_tokens, window - tokens)
@@ -235,7 +268,9 @@ class VisionModel:
         )
         with torch.random.fork_rng(devices=[self._model.device] if self._model.device.type == "cuda" else []):
             torch.manual_seed(request.seed)
-            out = self._model.generate(**inputs, generation_config=decoding)
+            out = self._model.generate(
+                **inputs, generation_config=decoding, logits_processor=[] if against is None else [against]
+            )
         chosen = out.sequences[0, -len(out.logits) :].tolist()
         logprobs = [
             float(step[0, token].float() - step[0].float().logsumexp(-1))

@@ -70,6 +70,7 @@ _WHO_HAS = {
     "Scores": "toy, embedded and local models, and api models whose server gives log-probabilities of a prompt",
     "Attends": "embedded and local models",
     "Sees": "embedded:tiny-eyes, local vision–language models, toy:sighted, and api models that take images",
+    "Weighs": "embedded:tiny-eyes and local vision–language models",
 }
 
 

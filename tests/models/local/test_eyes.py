@@ -2,14 +2,19 @@
 
 import numpy as np
 import pytest
+import torch
 
 from hardlimit.core import Generate, InvalidValueError, Message, Score, See
 from hardlimit.models import Generates, Scores, Sees
 from hardlimit.models.catalog import open_model
+from hardlimit.models.contrasting import contrasted
 from hardlimit.models.eyes import open_eyes
 from hardlimit.models.eyes_net import patches_of, seen
 from hardlimit.models.looking import Looks
-from hardlimit.probes.multimodal import Drawn
+from hardlimit.models.weighing import Contrast, Weigh, Weighs
+from hardlimit.probes.multimodal import Drawn, UsualColour
+from hardlimit.probes.multimodal.canvas import Canvas
+from hardlimit.probes.multimodal.familiar import COLOURS
 from hardlimit.probes.multimodal.readout import colliding
 from hardlimit.testing import check_model
 
@@ -140,3 +145,72 @@ def test_what_it_cannot_take_says_why(eyes):
     assert str(caught.value) == "The embedded model with eyes computes in float32, got the dtype 'float16'."
     ((_, reply),) = eyes.generate([Generate(messages=user("Is there a small cross?"), max_tokens=1)])
     assert reply.finish == "length"
+
+
+def test_weighing_tells_what_scoring_and_answering_tell(eyes):
+    assert isinstance(eyes, Weighs)
+    cases = UsualColour().cases(seed=3, n=12)
+    asks = [case.ask for case in cases]
+    options = (*COLOURS, "dark blue", "12")
+    blind = [Weigh(messages=ask.messages, images=(), options=options) for ask in asks]
+    weighed = dict(eyes.weigh([*blind, *(Weigh(messages=a.messages, images=a.images, options=options) for a in asks)]))
+    scores = [Score(messages=ask.messages, continuation=option) for ask in asks for option in options]
+    scored = dict(eyes.score(scores))
+    told = [number for place in range(12) for number in weighed[place].log_likelihoods]
+    assert told == pytest.approx([scored[place].log_likelihood for place in range(len(scores))], abs=1e-4)
+    seen = [weighed[12 + place].log_likelihoods for place in range(12)]
+    assert [COLOURS[int(np.argmax(table[:4]))] for table in seen] == answered(eyes, cases)
+    # Single words share the prompt, the two longer answers need one more row each.
+    prompt = len(eyes._prompt(asks[0], 0))
+    assert weighed[0].usage.computed_tokens == 3 * prompt + 2
+
+
+def test_contrast_is_the_rule_at_every_token(eyes):
+    grey = Canvas(64, (128, 128, 128)).png()
+    asks = [case.ask for case in UsualColour(thing="lemon").cases(seed=3, n=8)]
+    settings = [(1.5, ()), (1.5, (grey,)), (0.5, ()), (0.0, ())]
+    mixed = [Contrast(see=ask, instead=i, alpha=a, cutoff=0.01) for a, i in settings for ask in asks]
+    replies = dict(eyes.contrast(mixed))
+    told = [replies[place].text for place in range(len(mixed))]
+    assert len({tuple(told[place : place + 8]) for place in range(0, 32, 8)}) == 3, "settings must differ"
+    for request, text in zip(mixed, told, strict=True):
+        sides = [
+            Weigh(messages=request.see.messages, images=images, options=COLOURS)
+            for images in (request.see.images, request.instead)
+        ]
+        seen, other = (np.array(reply.log_likelihoods) for _, reply in sorted(eyes.weigh(sides)))
+        scores = (1 + request.alpha) * seen - request.alpha * other
+        scores[seen < seen.max() + np.log(0.01)] = -np.inf
+        assert text == COLOURS[int(np.argmax(scores))]
+    assert (replies[0].usage.calls, replies[0].usage.prompt_tokens) == (2, 2 * len(eyes._prompt(asks[0], 0)))
+
+
+def test_without_a_contrast_the_plain_answer_is_written(eyes):
+    cases = [*UsualColour().cases(seed=3, n=4), *pairs("counting", 2)]
+    plain = answered(eyes, cases)
+    for alpha, cutoff in ((0.0, 0.0), (3.0, 1.0)):
+        replies = dict(eyes.contrast([Contrast(see=c.ask, instead=(), alpha=alpha, cutoff=cutoff) for c in cases]))
+        assert [replies[place].text for place in range(len(cases))] == plain
+
+
+def test_what_cannot_be_weighed_says_why(eyes):
+    long = Weigh(messages=user("circle " * 200), images=(), options=("red",))
+    broken = Weigh(messages=user("What colour?"), images=(b"no picture",), options=("red",))
+    empty = Weigh(messages=user("What colour?"), images=(), options=("red", ""))
+    good = Weigh(messages=user("What colour?"), images=(), options=("red",))
+    replies = dict(eyes.weigh([long, broken, empty, good]))
+    assert "but the window of" in replies[0].error and replies[1].error.startswith("The picture cannot be read")
+    assert replies[2].error == "An answer to be weighed has no tokens." and replies[3].error is None
+    see = See(messages=user("What colour?"), images=(), max_tokens=2)
+    ((_, reply),) = eyes.contrast([Contrast(see=see, instead=(b"no picture",), alpha=1.0, cutoff=0.1)])
+    assert reply.finish == "error"
+
+
+def test_what_can_never_be_written_is_not_chosen_and_what_only_a_picture_allows_is_not_infinitely_good():
+    never = float("-inf")
+    # The first is impossible with the picture, the last three without: the likelier of those with it is best.
+    seen = torch.tensor([never, 1.0, 2.0, never, 1.5])
+    instead = torch.tensor([3.0, 2.0, never, never, never])
+    scores = contrasted(seen, instead, 1.0, 0.0)
+    assert not scores.isnan().any() and scores.argmax().item() == 2
+    assert torch.equal(scores.isinf(), torch.tensor([True, False, False, True, False]))

@@ -15,6 +15,7 @@ from hardlimit.models.loading import ends
 from hardlimit.models.local import LocalModel
 from hardlimit.models.local_vision import VisionModel
 from hardlimit.models.looking import Looks
+from hardlimit.models.weighing import Contrast, Weigh, Weighs
 from hardlimit.testing import check_model
 
 from .conftest import trained_tokenizer
@@ -228,3 +229,72 @@ def test_a_damaged_folder_says_what_is_wrong(saved, tmp_path):
 
 def test_a_model_that_only_reads_stays_one(tiny):
     assert isinstance(open_model(f"local:{tiny('llama')}"), LocalModel)
+
+
+def forced(model, inputs, tokens):
+    """The reference: transformers' own `generate`, made to write given tokens; log-probabilities before each."""
+    prompt = inputs["input_ids"].shape[1]
+    told = [*tokens, 0]
+    out = model._model.generate(
+        **inputs,
+        max_new_tokens=len(told),
+        min_new_tokens=len(told),
+        do_sample=False,
+        prefix_allowed_tokens_fn=lambda _, ids: [told[len(ids) - prompt]],
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    return [step[0].float().log_softmax(-1) for step in out.logits]
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_weighing_is_the_sum_over_the_answers_tokens(opened, kind):
+    model = opened[kind]
+    assert isinstance(model, Weighs)
+    options = ("secret word", "the needle", "secret")
+    before = "" if model._template else " "
+    tokens = [model._tokenizer(before + option, add_special_tokens=False)["input_ids"] for option in options]
+    assert max(map(len, tokens)) > 1
+    for images in ((RED,), ()):
+        ((_, reply),) = model.weigh([Weigh(messages=QUESTION, images=images, options=options)])
+        inputs = model._inputs(QUESTION, images)
+        for told, option in zip(reply.log_likelihoods, tokens, strict=True):
+            steps = forced(model, inputs, option)
+            assert told == pytest.approx(sum(float(steps[i][token]) for i, token in enumerate(option)), abs=1e-3)
+        assert reply.usage.computed_tokens == inputs["input_ids"].shape[1] + sum(map(len, tokens)) - len(options)
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_contrast_is_the_rule_at_every_token(opened, kind):
+    model = opened[kind]
+    see = See(messages=QUESTION, images=(RED,), max_tokens=5)
+    ((_, plain),) = model.see([see])
+    for alpha, cutoff in ((0.0, 0.0), (3.0, 1.0)):
+        ((_, same),) = model.contrast([Contrast(see=see, instead=(BLUE,), alpha=alpha, cutoff=cutoff)])
+        assert same.text == plain.text
+    for instead in ((), (BLUE,)):
+        ((_, reply),) = model.contrast([Contrast(see=see, instead=instead, alpha=2.0, cutoff=0.3)])
+        seen, other = (model._inputs(QUESTION, images) for images in ((RED,), instead))
+        written = []
+        while len(written) < 5 and (not written or written[-1] not in model._ends):
+            first, second = (forced(model, each, written)[-1].exp() for each in (seen, other))
+            ratio = first * (first / second) ** 2
+            ratio[first < 0.3 * first.max()] = 0
+            written.append(int(ratio.argmax()))
+        kept = [token for token in written if token not in model._ends]
+        assert reply.text == model._tokenizer.decode(kept, skip_special_tokens=True)
+        assert reply.usage.calls == 2
+        assert reply.usage.prompt_tokens == sum(int(each["input_ids"].shape[1]) for each in (seen, other))
+        assert reply.usage.completion_tokens == 2 * len(written)
+
+
+def test_what_cannot_be_weighed_says_why(opened):
+    model = opened["llava"]
+    broken = Weigh(messages=QUESTION, images=(b"no image at all",), options=("a",))
+    empty = Weigh(messages=QUESTION, images=(), options=("",))
+    (_, first), (_, second) = model.weigh([broken, empty])
+    assert first.error.startswith("The picture cannot be read") and second.log_likelihoods == ()
+    assert second.error == "An answer to be weighed has no tokens."
+    see = See(messages=QUESTION, images=(RED,), max_tokens=2)
+    ((_, reply),) = model.contrast([Contrast(see=see, instead=(b"no image",), alpha=1.0, cutoff=0.1)])
+    assert reply.finish == "error" and reply.error.startswith("The picture cannot be read")
