@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from hardlimit.core import Estimate, Interval, InvalidValueError, Standing
-from hardlimit.lab import needles
 from hardlimit.lab.catalog import EXPERIMENTS
 from hardlimit.lab.experiment import Scale, curve, share
-from hardlimit.lab.experiments import capacity, crowding, dimension, hops, monofacts, positions
+from hardlimit.lab.experiments import capacity, crowding, dimension, hops, monofacts
 from hardlimit.lab.tasks import NOTHING, generator
 from hardlimit.lab.transformer import Architecture, Family
+from hardlimit.lab.worlds import needles
 from hardlimit.theory import CLAIMS
 from hardlimit.theory import context as theory
 
@@ -48,30 +48,6 @@ def test_the_majority_is_one():
         ones = batch.tokens[:, :-1].sum(1)
         assert ((ones > 4) == (batch.answers[:, 0] == 1)).all()
         assert set(ones.tolist()) == {4, 5} if closest else len(set(ones.tolist())) > 4
-
-
-@pytest.mark.parametrize("schedule", positions.SCHEDULES)
-def test_a_question_is_answered_in_its_own_document(schedule):
-    task, asked, longest = positions.Pairs(32, schedule, 40), 0, 0
-    batch = drawn(task, progress=0.5)
-    for tokens, row, answers, parts in zip(*batch, strict=True):
-        for place, answer in zip(row, answers, strict=True):
-            if answer == NOTHING:
-                continue
-            key = tokens[place] - task.keys * positions.VALUES
-            there = [i for i in range(0, place, 2) if tokens[i] // positions.VALUES == key and parts[i] == parts[place]]
-            assert len(there) == 1 and tokens[there[0]] % positions.VALUES == answer
-            asked, longest = asked + 1, max(longest, place - there[0])
-    assert asked == batch.answers.size if schedule != "uniform" else 0.4 < asked / batch.answers.size < 0.7
-    assert bool(longest > 25) is (schedule in ("full", "uniform"))
-
-
-def test_curriculum_documents_grow_from_an_eighth_of_the_window_to_all_of_it():
-    lengths = []
-    for progress in (0.0, 0.4, 0.75, 1.0):
-        parts = drawn(positions.Pairs(64, "curriculum", 64), 1, progress).segments[0]
-        lengths.append(int((parts == 0).sum()))
-    assert lengths[0] == 8 and lengths[0] < lengths[1] < lengths[2] == lengths[3] == 64
 
 
 @pytest.mark.parametrize("scratchpad", [False, True])
@@ -161,19 +137,6 @@ def test_a_packed_file_holds_what_it_says():
     codes = np.random.default_rng(0).integers(8, size=64).astype(np.uint8)
     bits = np.unpackbits(np.frombuffer(capacity.bits_of(codes, 8), dtype=np.uint8)).reshape(64, 3)
     assert (bits @ [4, 2, 1]).tolist() == codes.tolist()
-
-
-def test_reach_is_read_off_where_accuracy_falls_below_the_line():
-    def rows(shares, seed=0):
-        return [
-            {"seed": seed, "length": length, "right": round(1000 * s), "n": 1000}
-            for length, s in zip((8, 16, 32), shares, strict=True)
-        ]
-
-    assert positions.reaches(rows((1.0, 0.9, 0.7)), 0.8) == [pytest.approx(16 * 2**0.5)]
-    assert positions.reaches(rows((1.0, 1.0, 0.9)) + rows((0.5, 0.4, 0.3), 1), 0.8) == pytest.approx([32, 8])
-    told = positions.ratio([2.0, 8.0], [1.0, 2.0])
-    assert told.value == pytest.approx(8**0.5) and told.interval.low < 1 < told.interval.high
 
 
 def test_agreement_needs_an_interval_that_is_near_and_narrow():

@@ -3,14 +3,21 @@
 import importlib.util
 import json
 import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from hardlimit.cli import main
-from hardlimit.core import StoreError, Verdict, loads
+from hardlimit.core import StoreError, Verdict, dumps, loads
+from hardlimit.lab.catalog import EXPERIMENTS
 from hardlimit.lab.experiment import LabReport, Scale
-from hardlimit.lab.running import concluded_again, run
+from hardlimit.lab.running import concluded_again, missing_cells, run
+from hardlimit.store import ANSWERS, Store, cell_key
 
 pytestmark = pytest.mark.local
 
@@ -46,7 +53,7 @@ def test_a_run_leaves_a_report_and_a_page(smoke):
     assert {f.claim.statement.id for f in report.conclusion.findings} == {"REAS-3"}
     assert all(v.verdict in Verdict for v in report.conclusion.verdicts)
     page = (smoke / "hops.smoke.html").read_text()
-    assert "data:image/svg+xml" in page and "<script" not in page and report.design.question in page
+    assert report.design.question in page and "REAS-3" in page and "A reduced run" in page
     assert concluded_again(smoke / "hops.smoke.json") == report
 
 
@@ -55,10 +62,66 @@ def test_the_same_run_again_measures_nothing_and_a_lost_cell_alone(smoke):
     heard = Heard()
     assert run("hops", Scale(extent="smoke"), smoke, progress=heard) == before
     assert heard.steps == 0 and {says for _, says in heard.settled_} == {"measured before"}
-    (smoke / "hops" / "smoke" / "depth-1.json").unlink()
+    with closing(sqlite3.connect(smoke / ANSWERS)) as database, database:
+        assert database.execute("DELETE FROM cells WHERE cell = 'depth-1'").rowcount == 1
     again = run("hops", Scale(extent="smoke"), smoke, progress=heard)
     assert again.rows == before.rows and heard.steps == 20
-    assert not list(smoke.rglob("*.pt"))
+    assert not list(smoke.rglob("*.pt")) and not (smoke / "hops").exists()
+    with Store.open(smoke / ANSWERS) as store:
+        (document,) = store.lab_reports()
+    assert loads(document, LabReport) == again == loads((smoke / "hops.smoke.json").read_bytes(), LabReport)
+
+
+def test_cells_that_an_earlier_hardlimit_left_as_files_count_and_those_of_another_run_do_not(smoke, tmp_path):
+    scale, heard = Scale(extent="smoke"), Heard()
+    place = tmp_path / "hops" / "smoke"
+    place.mkdir(parents=True)
+    with Store.open(smoke / ANSWERS) as store:
+        for cell in EXPERIMENTS["hops"]().cells(scale):
+            (measured,) = store.cells([cell_key("hops", 1, cell, scale)]).values()
+            key = measured.key if cell.name == "depth-1" else measured.key.replace("smoke", "quick")
+            (place / f"{cell.name}.json").write_text(dumps(structs.replace(measured, key=key)))
+    report = run("hops", scale, tmp_path, progress=heard)
+    assert report.rows == loads((smoke / "hops.smoke.json").read_bytes(), LabReport).rows
+    assert ("hops, depth-1", "measured before") in heard.settled_
+    assert [says for _, says in heard.settled_].count("measured") == len(report.seconds) - 1
+    with Store.open(tmp_path / ANSWERS) as store:
+        assert missing_cells("hops", scale, store) == 0
+        assert missing_cells("hops", Scale(extent="smoke", seeds=3), store) == len(report.seconds)
+
+
+def test_cells_measured_in_an_older_way_do_not_count(smoke, monkeypatch):
+    scale = Scale(extent="smoke")
+    with Store.open(smoke / ANSWERS) as store:
+        assert missing_cells("hops", scale, store) == 0
+        monkeypatch.setattr(EXPERIMENTS["hops"], "version", 2)
+        assert missing_cells("hops", scale, store) == 3
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from hardlimit.lab import running
+from hardlimit.lab.experiment import Scale
+
+class Killing:
+    def asking(self, what, total): pass
+    def answered(self, grade, usage): pass
+    def settled(self, topic, says): os.kill(os.getpid(), 9)
+
+running.run("hops", Scale(extent="smoke"), Path(sys.argv[1]), progress=Killing())
+"""
+
+
+def test_a_kill_loses_no_measured_cell(smoke, tmp_path):
+    died = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert died.returncode == -9
+    with Store.open(tmp_path / ANSWERS) as store:
+        assert missing_cells("hops", Scale(extent="smoke"), store) == 2
+    heard = Heard()
+    report = run("hops", Scale(extent="smoke"), tmp_path, progress=heard)
+    assert report.rows == loads((smoke / "hops.smoke.json").read_bytes(), LabReport).rows
+    assert [says for _, says in heard.settled_] == ["measured before", "measured", "measured"]
 
 
 def test_the_list_and_an_unknown_name(capsys):

@@ -127,7 +127,7 @@ def test_answers_that_do_not_count_do_not():
     answers[0, 1:, 1] = NOTHING
     logs = family(tokens, rows).log_softmax(-1)[0]
     wanted = [-float(logs[i, 0, 3]) for i in range(4)] + [-float(logs[0, 1, 2])]
-    assert float(losses(family, (tokens, rows, answers, None))[0]) == pytest.approx(np.mean(wanted), rel=1e-5)
+    assert float(losses(family, (tokens, rows, answers, None, None))[0]) == pytest.approx(np.mean(wanted), rel=1e-5)
 
 
 def test_the_rate_rises_then_falls_and_bad_plans_are_refused():

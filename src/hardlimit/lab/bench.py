@@ -8,7 +8,7 @@ import torch
 
 from hardlimit.core import InvalidValueError, Progress, Silent, Value, canonical
 from hardlimit.lab.tasks import Task
-from hardlimit.lab.training import Trained, Training, train
+from hardlimit.lab.training import Trained, Training, Watch, train
 from hardlimit.lab.transformer import Architecture, Family
 
 
@@ -27,7 +27,13 @@ class Bench:
     progress: Progress = field(default_factory=Silent)
 
     def train(
-        self, name: str, architecture: Architecture, tasks: Sequence[Task], plan: Training, seeds: Sequence[int]
+        self,
+        name: str,
+        architecture: Architecture,
+        tasks: Sequence[Task],
+        plan: Training,
+        seeds: Sequence[int],
+        watch: Watch | None = None,
     ) -> tuple[Family, Trained]:
         """Train a family, going on from its checkpoint where there is one.
 
@@ -37,10 +43,11 @@ class Bench:
             tasks: one per member.
             plan: steps, batch, rates.
             seeds: one per member.
+            watch: what is looked at on the way.
         """
         family = Family(architecture, seeds, device=self.device)
         keep = None if self.folder is None else self.folder / f"{name}.pt"
-        return family, train(family, tasks, plan, keep=keep, progress=self.progress)
+        return family, train(family, tasks, plan, keep=keep, progress=self.progress, watch=watch)
 
 
 def device_named(name: str) -> str:
@@ -54,22 +61,6 @@ def device_named(name: str) -> str:
     if name == "cuda" and not torch.cuda.is_available():
         raise InvalidValueError("--device cuda needs a GPU that torch can see, and there is none here; leave it out.")
     return name
-
-
-class Measured(Value, frozen=True):
-    """A measured cell on disk.
-
-    Args:
-        key: what was measured, to the last setting.
-        rows: what came out.
-        seconds: how long it took.
-        device: where.
-    """
-
-    key: str
-    rows: tuple[dict[str, bool | int | float | str], ...]
-    seconds: float
-    device: str
 
 
 def key_of(experiment: str, cell: Value, scale: Value) -> str:

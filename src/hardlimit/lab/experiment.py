@@ -148,10 +148,14 @@ class LabReport(Value, frozen=True):
 
 
 class Experiment(ABC):
-    """A question that trained models answer. Subclasses hold no state."""
+    """A question that trained models answer. Subclasses hold no state.
+
+    Where the way of measuring changes, `version` goes up, so that no cell measured in the old way counts for the new.
+    """
 
     name: ClassVar[str]
     says: ClassVar[str]
+    version: ClassVar[int] = 1
 
     @abstractmethod
     def design(self, scale: Scale) -> Design:

@@ -23,12 +23,14 @@ class Batch(NamedTuple):
         rows: places at which an answer is asked for, (n, answers).
         answers: the token wanted there, `NOTHING` where none is; (n, answers).
         segments: document of each token where several share a sequence, (n, tokens), or None.
+        places: number of each token's place, (n, tokens), where it is not counted from the start of the sequence.
     """
 
     tokens: Tokens
     rows: Tokens
     answers: Tokens
     segments: Tokens | None = None
+    places: Tokens | None = None
 
 
 class Task(Protocol):

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -81,12 +81,26 @@ class Trained(Value, frozen=True):
         tokens: training tokens, all members together.
         seconds: wall-clock time of this run, without what an earlier run had done.
         resumed_at: step at which it went on, 0 for a run from the start.
+        seen: what was watched, per watched step, member by member.
     """
 
     losses: tuple[tuple[float, ...], ...]
     tokens: int
     seconds: float
     resumed_at: int = 0
+    seen: tuple[tuple[tuple[float, ...], ...], ...] = ()
+
+
+class Watch(NamedTuple):
+    """Readings on the way; they neither change the run nor are lost when it is cut off.
+
+    Args:
+        steps: after which steps is looked.
+        look: from the family to numbers, (members, numbers).
+    """
+
+    steps: frozenset[int]
+    look: Callable[[Family], Tensor]
 
 
 def train(
@@ -97,6 +111,7 @@ def train(
     keep: Path | None = None,
     progress: Progress | None = None,
     keep_every: float = 20.0,
+    watch: Watch | None = None,
 ) -> Trained:
     """Train each member on its own task and seed, all in the same steps.
 
@@ -108,6 +123,7 @@ def train(
             `keep_every` seconds, at the end, and when the run is interrupted.
         progress: hears of every step.
         keep_every: seconds between checkpoints.
+        watch: what is looked at on the way.
 
     Raises:
         StoreError: the checkpoint is of another run, or cannot be read.
@@ -116,7 +132,7 @@ def train(
     if len(tasks) != members:
         raise InvalidValueError(f"train needs one task per member, got {len(tasks)} tasks for {members} members.")
     optimiser = torch.optim.AdamW([family.weights], betas=(0.9, 0.98), weight_decay=plan.decay, fused=True)
-    run = _Run(family, optimiser, _fingerprint(family, tasks, plan))
+    run = _Run(family, optimiser, _fingerprint(family, tasks, plan, watch))
     if keep is not None and keep.exists():
         run.load(keep)
     resumed, began = run.step, time.perf_counter()
@@ -131,6 +147,8 @@ def train(
                 optimiser.param_groups[0]["lr"] = plan.rate_at(run.step)
                 run.losses.append(step(optimiser, batch))
                 run.step += 1
+                if watch is not None and run.step in watch.steps:
+                    run.seen.append(watch.look(family).cpu())
                 tokens += batch[0].numel()
                 listener.answered(None, Usage(calls=0))
                 if interruptions.asked():
@@ -142,7 +160,9 @@ def train(
         raise KeyboardInterrupt
     if keep is not None and run.step > resumed:
         run.save(keep)
-    return Trained(losses=run.told(), tokens=tokens, seconds=time.perf_counter() - began, resumed_at=resumed)
+    seen = tuple(tuple(map(tuple, there.tolist())) for there in run.seen)
+    took = time.perf_counter() - began
+    return Trained(losses=run.told(), tokens=tokens, seconds=took, resumed_at=resumed, seen=seen)
 
 
 class _Interruptions:
@@ -169,8 +189,8 @@ class _Interruptions:
         self._asked = True
 
 
-Tensors = tuple[Tensor, Tensor, Tensor, Tensor | None]
-"""Tokens, rows, answers and segments, each (members, batch, …)."""
+Tensors = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
+"""Tokens, rows, answers, segments and places, each (members, batch, …)."""
 
 
 def step_of(family: Family, plan: Training) -> Callable[[torch.optim.Optimizer, Tensors], Tensor]:
@@ -192,10 +212,10 @@ def step_of(family: Family, plan: Training) -> Callable[[torch.optim.Optimizer, 
 
 def losses(family: Family, batch: Tensors, *, precision: str = "float32") -> Tensor:
     """Mean cross-entropy of each member over the answers that count, nats, (members,)."""
-    tokens, rows, answers, segments = batch
+    tokens, rows, answers, segments, places = batch
     every = rows.shape[-1] == tokens.shape[-1]
     with _cast(family.device, precision):
-        logits = family(tokens, None if every else rows, segments)
+        logits = family(tokens, None if every else rows, segments, places)
     flat = functional.cross_entropy(
         logits.float().flatten(0, 2), answers.flatten(), ignore_index=NOTHING, reduction="none"
     ).reshape(answers.shape[0], -1)
@@ -210,7 +230,9 @@ def stacked(batches: Sequence[Batch], device: torch.device) -> Tensors:
 
     first = batches[0]
     segments = None if first.segments is None else one([b.segments for b in batches])
-    return one([b.tokens for b in batches]), one([b.rows for b in batches]), one([b.answers for b in batches]), segments
+    places = None if first.places is None else one([b.places for b in batches])
+    tokens, rows, answers = (one([b[part] for b in batches]) for part in range(3))
+    return tokens, rows, answers, segments, places
 
 
 def _stretch(tasks: Sequence[Task], plan: Training) -> int:
@@ -225,11 +247,14 @@ def _drawn(family: Family, tasks: Sequence[Task], plan: Training, first: int, ma
         task.draw(generator(seed, TRAINING, first), many * plan.batch, first / plan.steps)
         for task, seed in zip(tasks, family.seeds, strict=True)
     ]
-    tokens, rows, answers, segments = stacked(drawn, family.device)
+    tokens, rows, answers, *parts = stacked(drawn, family.device)
     cuts = [slice(i * plan.batch, (i + 1) * plan.batch) for i in range(many)]
-    return [
-        (tokens[:, cut], rows[:, cut], answers[:, cut], None if segments is None else segments[:, cut]) for cut in cuts
-    ]
+
+    def cut_of(cut: slice) -> Tensors:
+        segments, places = (None if part is None else part[:, cut] for part in parts)
+        return tokens[:, cut], rows[:, cut], answers[:, cut], segments, places
+
+    return [cut_of(cut) for cut in cuts]
 
 
 def _cast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
@@ -238,9 +263,11 @@ def _cast(device: torch.device, precision: str) -> contextlib.AbstractContextMan
     return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def _fingerprint(family: Family, tasks: Sequence[Task], plan: Training) -> str:
+def _fingerprint(family: Family, tasks: Sequence[Task], plan: Training, watch: Watch | None) -> str:
     """What makes a run this very run."""
     told = canonical([family.architecture, list(family.seeds), plan]) + repr(list(tasks)).encode()
+    if watch is not None:
+        told += repr(sorted(watch.steps)).encode()
     return hashlib.sha256(told).hexdigest()
 
 
@@ -251,6 +278,7 @@ class _Run:
         self.family, self.optimiser, self.fingerprint = family, optimiser, fingerprint
         self.step = 0
         self.losses: list[Tensor] = []
+        self.seen: list[Tensor] = []
 
     def told(self) -> tuple[tuple[float, ...], ...]:
         """Mean loss of each member over each stretch of steps."""
@@ -264,6 +292,7 @@ class _Run:
             "fingerprint": self.fingerprint,
             "step": self.step,
             "losses": torch.stack(self.losses),
+            "seen": self.seen,
             "weights": self.family.weights.detach(),
             "optimiser": self.optimiser.state_dict(),
         }
@@ -285,6 +314,7 @@ class _Run:
         if not same:
             raise StoreError(f"The checkpoint {path} is of another run. Delete it, or name another folder with --out.")
         self.step, self.losses = state["step"], list(state["losses"])
+        self.seen = state.get("seen", [])
         with torch.no_grad():
             self.family.weights.copy_(state["weights"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -311,6 +341,6 @@ def answered(family: Family, tasks: Sequence[Task], n: int, *, seed_of_test: int
             task.draw(generator(seed, TESTING, seed_of_test * 100_003 + start), many, 1.0)
             for task, seed in zip(tasks, family.seeds, strict=True)
         ]
-        tokens, rows, answers, segments = stacked(drawn, family.device)
-        kept.append((family(tokens, rows, segments).argmax(-1) == answers).cpu().numpy())
+        tokens, rows, answers, segments, places = stacked(drawn, family.device)
+        kept.append((family(tokens, rows, segments, places).argmax(-1) == answers).cpu().numpy())
     return np.concatenate(kept, axis=1)

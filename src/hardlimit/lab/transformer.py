@@ -163,7 +163,13 @@ class Family(nn.Module):
         shapes = self.architecture.matrices()
         return {name: part.reshape(-1, *shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
-    def forward(self, tokens: Tensor, rows: Tensor | None = None, segments: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        tokens: Tensor,
+        rows: Tensor | None = None,
+        segments: Tensor | None = None,
+        places: Tensor | None = None,
+    ) -> Tensor:
         """Logits of the next token.
 
         Args:
@@ -171,12 +177,14 @@ class Family(nn.Module):
             rows: places whose answers are wanted, (members, batch, answers); all without it. The last block computes
                 these alone.
             segments: document of each token, (members, batch, tokens); a token sees its own document alone.
+            places: number of each token's place as the position code is told it, (members, batch, tokens); counted
+                from the start of the sequence without it. Which tokens may be seen does not depend on it.
 
         Returns:
             (members, batch, answers or tokens, vocabulary).
         """
         matrices = self.matrices()
-        return self.read(self.hidden(tokens, rows, segments=segments, matrices=matrices), matrices)
+        return self.read(self.hidden(tokens, rows, segments=segments, places=places, matrices=matrices), matrices)
 
     def read(self, hidden: Tensor, matrices: dict[str, Tensor] | None = None) -> Tensor:
         """Logits from the last hidden states, of the shape that `forward` returns."""
@@ -190,6 +198,7 @@ class Family(nn.Module):
         rows: Tensor | None = None,
         *,
         segments: Tensor | None = None,
+        places: Tensor | None = None,
         cache: Cache | None = None,
         watch: list[Seen] | None = None,
         matrices: dict[str, Tensor] | None = None,
@@ -200,6 +209,7 @@ class Family(nn.Module):
             tokens: (members, batch, tokens).
             rows: places wanted.
             segments: document of each token.
+            places: number of each token's place.
             cache: keys and values so far; `tokens` go on after them.
             watch: gets the queries and keys of each layer appended.
             matrices: the weights, where the caller has them at hand.
@@ -207,18 +217,15 @@ class Family(nn.Module):
         shape = self.architecture
         weights = self.matrices() if matrices is None else matrices
         start = 0 if cache is None else cache.length
-        places = torch.arange(start, start + tokens.shape[-1], device=tokens.device)
+        order = torch.arange(start, start + tokens.shape[-1], device=tokens.device)
         x = _look_up(weights["embedding"], tokens) * math.sqrt(shape.width)
         if shape.positions == "learned":
-            if start + tokens.shape[-1] > shape.window:
-                raise InvalidValueError(
-                    f"This model has {shape.window} learned places; {start + tokens.shape[-1]} tokens do not fit."
-                )
-            x = x + weights["places"][:, None, places] * math.sqrt(shape.width)
-        allowed = _mask(segments, places, start)
+            x = x + self._placed(weights["places"], order, places) * math.sqrt(shape.width)
+        allowed = _mask(segments, order, start)
+        turns = order if places is None else places.flatten(0, 1)[:, None]
         for layer in range(shape.layers):
             wanted = rows if layer == shape.layers - 1 else None
-            q, k, v = self._heads(_times(_norm(x), weights[f"{layer}.qkv"]), places)
+            q, k, v = self._heads(_times(_norm(x), weights[f"{layer}.qkv"]), turns)
             if cache is not None:
                 k, v = cache.grow(layer, k, v)
             mask = allowed
@@ -239,14 +246,26 @@ class Family(nn.Module):
             cache.length += tokens.shape[-1]
         return x
 
+    def _placed(self, table: Tensor, order: Tensor, places: Tensor | None) -> Tensor:
+        """Learned vectors of the places, (members, batch or 1, tokens, width)."""
+        needed = int(order[-1] if places is None else places.max()) + 1
+        if needed > self.architecture.window:
+            raise InvalidValueError(
+                f"This model has {self.architecture.window} learned places; {needed} tokens do not fit."
+            )
+        return table[:, None, int(order[0]) : needed] if places is None else _look_up(table, places)
+
     def _heads(self, qkv: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Split into queries, keys and values of shape (members·batch, heads, tokens, head width), rotated."""
         shape = self.architecture
-        heads = qkv.reshape(-1, qkv.shape[2], qkv.shape[3] // shape.head_width, shape.head_width).transpose(1, 2)
-        turned, v = torch.split(heads, [shape.heads + shape.kv_heads, shape.kv_heads], dim=1)
+        # Cut before they are transposed: the derivative of the cuts is then one copy, in the order of the product.
+        cuts = [heads * shape.head_width for heads in (shape.heads, shape.kv_heads, shape.kv_heads)]
+        q, k, v = (
+            part.reshape(*part.shape[:2], -1, shape.head_width).transpose(1, 2)
+            for part in torch.split(qkv.flatten(0, 1), cuts, dim=-1)
+        )
         if shape.positions == "rope":
-            turned = _rotate(turned, places, shape.rope_base)
-        q, k = torch.split(turned, [shape.heads, shape.kv_heads], dim=1)
+            q, k = (_rotate(part, places, shape.rope_base) for part in (q, k))
         return q, k, v
 
     @torch.no_grad()
@@ -296,7 +315,7 @@ def _rotate(x: Tensor, places: Tensor, base: float) -> Tensor:
     """Turn pairs of coordinates by an angle that grows with the place; what counts in a dot product is the distance."""
     half = x.shape[-1] // 2
     speed = base ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
-    angle = places.to(torch.float32)[:, None] * speed
+    angle = places.to(torch.float32)[..., None] * speed
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
     a, b = x[..., :half], x[..., half:]
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)

@@ -71,3 +71,18 @@ TABLE_SIZE = Quantity(
     low=0.0,
     better="lower",
 )
+CREATIVE_SHARE = probability(
+    "creative_share",
+    "valid novelty",
+    "Share of what is written that is valid and not in the training data.",
+    "higher",
+)
+FRONTIER = Quantity(
+    id="frontier",
+    name="factuality and novelty",
+    unit="score",
+    definition="A + (1 − ρ)·C: valid mass plus novelty, weighed so that a generator without information has 1.",
+    low=0.0,
+    high=2.0,
+    better="higher",
+)

@@ -92,3 +92,18 @@ MODALITY_GAP = Quantity(
     definition="Distance between the mean picture token and the mean word, in standard deviations of the two.",
     low=0.0,
 )
+CHANNEL_FOLLOWED = probability(
+    "channel_followed",
+    "answers by one channel",
+    "Share of answers that follow one channel where the other tells nothing; a coin gives one half.",
+)
+CHANNEL_SWAP = probability(
+    "channel_swap",
+    "answers moved by a channel",
+    "Share of answers that change when all that one channel says is turned into its opposite.",
+)
+GRADIENT_SHARE = probability(
+    "gradient_share",
+    "caption's share of the gradient",
+    "Norm of the loss gradient that reaches the caption as a share of its sum over caption and picture.",
+)

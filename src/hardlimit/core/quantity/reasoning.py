@@ -34,6 +34,15 @@ CROSSOVER_TOKENS = Quantity(
     low=0.0,
     better="lower",
 )
+CIRCUIT_COST = Quantity(
+    id="circuit_cost",
+    name="cost of the circuit",
+    unit="nats",
+    definition="Nats by which the code of all labels is longer where a circuit has to be learned; each label is coded "
+    "before it is learned.",
+    low=0.0,
+    better="lower",
+)
 ACCEPTED_ACCURACY = probability(
     "accepted_accuracy", "accuracy of accepted answers", "Share right among the answers a verifier accepts.", "higher"
 )

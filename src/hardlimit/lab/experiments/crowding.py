@@ -34,9 +34,9 @@ from hardlimit.lab.experiment import (
     values,
     where,
 )
-from hardlimit.lab.needles import KEYS, VALUES, Majority, Needle, read_needle, read_pairs
 from hardlimit.lab.training import Training
 from hardlimit.lab.transformer import Architecture
+from hardlimit.lab.worlds.needles import KEYS, VALUES, Majority, Needle, read_needle, read_pairs
 from hardlimit.stats import n_for_width
 from hardlimit.theory import context as theory
 

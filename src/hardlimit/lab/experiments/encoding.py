@@ -185,7 +185,7 @@ def read_back(family: Family, tasks: Sequence[Back], cases: int) -> tuple[NDArra
         Whether each answer is right, and the attention weight at the wanted distance, (members, cases · places).
     """
     drawn = [task.draw(generator(seed, TESTING), cases, 1.0) for task, seed in zip(tasks, family.seeds, strict=True)]
-    tokens, rows, answers, _ = stacked(drawn, family.device)
+    tokens, rows, answers, *_ = stacked(drawn, family.device)
     watch: list[Seen] = []
     state = family.hidden(tokens, rows, watch=watch)
     right = (family.read(state).argmax(-1) == answers).flatten(1)

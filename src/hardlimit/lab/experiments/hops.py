@@ -212,7 +212,7 @@ def followed(family: Family, task: Pointers, hops: int, cases: int) -> NDArray[n
         Which answers are right, (members, cases).
     """
     drawn = [task.ask(generator(seed, TESTING, hops), cases, np.full(cases, hops)) for seed in family.seeds]
-    tokens, rows, answers, _ = stacked(drawn, family.device)
+    tokens, rows, answers, *_ = stacked(drawn, family.device)
     if task.scratchpad:
         written = family.generate(tokens[..., : task.elements + 1], hops)
         right = written[..., hops - 1] == answers[..., hops - 1]

@@ -79,7 +79,7 @@ def read_needle(family: Family, task: Needle, cases: int) -> NeedleReading:
     for start in range(0, cases, step):
         many = min(step, cases - start)
         drawn = [task.draw(generator(seed, TESTING, task.length * 1009 + start), many, 1.0) for seed in family.seeds]
-        tokens, rows, answers, _ = stacked(drawn, family.device)
+        tokens, rows, answers, *_ = stacked(drawn, family.device)
         watch: list[Seen] = []
         state = family.hidden(tokens, rows, watch=watch)
         right = (family.read(state).argmax(-1) == answers)[..., 0]
@@ -120,7 +120,7 @@ def read_pairs(family: Family, task: Majority, cases: int, precision: torch.dtyp
     in units in the last place of a number that large.
     """
     drawn = [task.draw(generator(seed, TESTING, task.length), cases, 1.0) for seed in family.seeds]
-    tokens, rows, answers, _ = stacked(drawn, family.device)
+    tokens, rows, answers, *_ = stacked(drawn, family.device)
     flipped = tokens.clone()
     deciding = (tokens[..., :-1] == answers).int().argmax(-1, keepdim=True)
     flipped.scatter_(-1, deciding, 1 - answers)
