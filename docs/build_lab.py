@@ -47,8 +47,8 @@ def overview(found: list[LabReport]) -> str:
         "Small transformers, trained here, that confront what a claim says about a mechanism. `hardlimit lab` lists "
         "the experiments, `hardlimit lab NAME` runs one, `--quick` in a reduced form of about two minutes; a run that "
         "was cut off goes on where it stopped, `--device cuda` uses a GPU, and `--on ray` gives each part of it to a "
-        "Ray cluster. Each result holds for its small models and its synthetic data, and says where a prediction "
-        "failed.",
+        "Ray cluster. `hardlimit audit MODEL --lab` runs the reduced forms beside an audit. Each result holds for its "
+        "small models and its synthetic data, and says where a prediction failed.",
         "| experiment | claim | prediction | in one sentence |\n|---|---|---|---|\n"
         + "\n".join(
             f"| [{report.experiment}](#{report.experiment}) | {finding.claim.statement.id} | "

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "store": {"core", "models", "probes"},
     "lab": {"core", "stats", "theory", "models", "scaling", "store"},
     "audit": {"core", "stats", "theory", "models", "probes", "mitigations", "lab", "scaling", "store"},
-    "report": {"core", "models", "scaling", "audit"},
+    "report": {"core", "models", "lab", "scaling", "audit"},
     "exchange": {"core", "stats", "models", "scaling", "store", "audit"},
     "testing": {"core", "stats", "theory", "models", "probes", "mitigations"},
     "commands": {

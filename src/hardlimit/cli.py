@@ -29,6 +29,7 @@ def build_app() -> App:
         name="hardlimit",
         help="Measure a language model against the fundamental limits of scaling, and learn what will help.",
         version=f"hardlimit {__version__}",
+        suppress_keyboard_interrupt=False,  # `main` says what an interruption leaves.
     )
     for name, says in COMMANDS.items():
         app.command(f"hardlimit.commands.{name}:{name}_command", name=name, help=says)

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from msgspec import structs
 
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
@@ -20,13 +21,16 @@ from hardlimit.core import (
     Grade,
     Interval,
     Limit,
+    Measurement,
     Message,
     Resource,
     ResourceVerdict,
     Silent,
+    Tally,
     Usage,
     Verdict,
 )
+from hardlimit.core.quantity import ACCURACY, HOPS
 from hardlimit.mitigations import Scratchpad, Vote
 from hardlimit.models import ModelCard
 from hardlimit.models.toy import Guessing, Perfect
@@ -85,6 +89,34 @@ def test_verdict_on_a_mitigation(before, after, outcome, change, verdict):
     assert found.verdict is verdict
     assert found.tokens == (10.0, 30.0)
     assert (found.before.n, found.after.n) == (len(before), len(before))
+
+
+def of_haystacks(before, after, each):
+    """Compare the model alone and with a policy on haystacks of `each` questions."""
+
+    def placed(grades):
+        items = [answered(i, grade) for i, grade in enumerate(grades)]
+        return [structs.replace(i, case=structs.replace(i.case, cluster=str(int(i.case.id) // each))) for i in items]
+
+    return compared(Trial("a change", Vote(k=3)), RIGHT, {i.case.id: i for i in placed(before)}, placed(after))
+
+
+def test_questions_about_one_haystack_are_not_taken_for_independent():
+    found = of_haystacks([W] * 64, [R] * 64, 8)
+    assert found.p_value == pytest.approx(2 / 2**8) and found.verdict is Verdict.HELPS
+    # Three haystacks that all gain cannot be told from luck, however many questions they have; as cases they could.
+    few = of_haystacks([W] * 24, [R] * 24, 8)
+    assert few.p_value == pytest.approx(2 / 2**3) and against([W] * 24, [R] * 24).p_value < 1e-6
+    # One haystack that gains, among many that do not, is one piece of luck.
+    lucky = of_haystacks([W] * 64, [R] * 8 + [W] * 56, 8)
+    assert lucky.p_value == 1.0 and lucky.difference.interval.low <= 0
+
+
+def test_haystacks_that_all_agree_do_not_make_a_sure_nothing():
+    same = of_haystacks([R, W] * 32, [R, W] * 32, 8)
+    alone = against([R, W] * 4, [R, W] * 4)
+    assert same.verdict is Verdict.UNDETERMINED and same.p_value == 1.0
+    assert same.difference.interval.high == pytest.approx(alone.difference.interval.high)
 
 
 def test_a_failing_mitigation_is_no_cure():
@@ -210,9 +242,26 @@ def test_best_is_what_surely_helps_most():
     assert best([narrow, errors, hurts]) is narrow
 
 
+def number(name, quantity):
+    return Measurement(name=name, quantity=quantity, probe="x", model="x", seed=0, estimate=None, tally=Tally())
+
+
+MAIN = (
+    number("reasoning.threshold", HOPS),
+    number("reasoning.arithmetic", ACCURACY),
+    number("reasoning.more", ACCURACY),
+)
+"""The main number has no best possible value, so that the next one speaks for the limit."""
+
+
 def limit(verdicts, mitigations=()):
     return LimitReport(
-        limit=Limit.REASONING, applies=True, headline="x", verdicts=tuple(verdicts), mitigations=tuple(mitigations)
+        limit=Limit.REASONING,
+        applies=True,
+        headline="x",
+        verdicts=tuple(verdicts),
+        measurements=MAIN,
+        mitigations=tuple(mitigations),
     )
 
 
@@ -272,6 +321,15 @@ def test_audits_of_a_family_give_the_verdict_on_parameters(values, outcome):
     assert [(row.resource, row.verdict, row.evidence) for row in rows] == [
         (Resource.SAMPLES, Verdict.HELPS, "measured"),
         (Resource.PARAMETERS, outcome, "measured"),
+    ]
+
+
+@pytest.mark.parametrize("task", ["reasoning.more", "reasoning.arithmetic (digits=2)", "reasoning.threshold"])
+def test_a_curve_that_does_not_speak_for_the_limit_leaves_its_verdict_alone(task):
+    one = [verdict(Resource.PARAMETERS, Verdict.SATURATES, "theory")]
+    rows = advice_of([limit(one)], family(task, [0.3, 0.45, 0.57, 0.66, 0.73, 0.79, 0.83, 0.87]))
+    assert [(row.resource, row.verdict, row.evidence) for row in rows] == [
+        (Resource.PARAMETERS, Verdict.SATURATES, "theory")
     ]
 
 

@@ -3,15 +3,19 @@
 import zlib
 
 import pytest
+from msgspec import structs
 
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
-from hardlimit.audit.mitigating import retrieval
+from hardlimit.audit.document import LimitReport
+from hardlimit.audit.mitigating import mitigated, retrieval, voting
 from hardlimit.audit.retrieval import asking
-from hardlimit.core import Generated, Silent, Usage, Verdict
+from hardlimit.core import Generated, Grade, Limit, Silent, Standing, Usage, Verdict
+from hardlimit.mitigations import Mitigated
 from hardlimit.models import ModelCard
 from hardlimit.models.toy.retrieval import Reader
 from hardlimit.probes.retrieval import Passages, passages_in
+from hardlimit.probes.retrieval.record import Origin
 from hardlimit.store import Store
 
 
@@ -22,7 +26,7 @@ class Believing:
 
     def __init__(self, seed=0):
         self.gold, self.target = {}, {}
-        probes = [Passages(passages=5, noise=0.4, poison=dose, rule="any knowledge") for dose in retrieval.DOSES]
+        probes = list(voting._PROBES)
         budget = asking.TOKENS_A_PASSAGE * asking.PASSAGES
         probes.append(Passages(passages=asking.PASSAGES, budget=budget, rule="any knowledge"))
         for probe in probes:
@@ -53,6 +57,10 @@ class Believing:
         return gold if zlib.crc32(text.encode()) % 1000 < 1000 * chance else "I don't know."
 
 
+def attacked_says(rows, dose):
+    return rows["isolate-then-vote", f"attack answers ({dose} of 4 passages planted)"].says
+
+
 @pytest.fixture(scope="module")
 def believing():
     return Believing()
@@ -65,13 +73,21 @@ def desk(tmp_path):
 
 
 def test_known_gains_and_prices_are_found(desk, believing):
-    rows = {(row.name, row.outcome): row for row in retrieval.mitigations(desk(believing), seed=0)}
-    for dose in (1, 2):
-        attacked = rows["isolate-then-vote", f"attack answers ({dose} of 5 passages planted)"]
+    plain = LimitReport(limit=Limit.RETRIEVAL, applies=True, headline="x")
+    report = mitigated(desk(believing), 0, plain)
+    rows = {(row.name, row.outcome): row for row in report.mitigations}
+    for dose in voting.DOSES[1:]:
+        attacked = rows["isolate-then-vote", f"attack answers ({dose} of 4 passages planted)"]
         assert (attacked.before.value, attacked.verdict) == (1.0, Verdict.HELPS)
         assert attacked.after.value < 0.2
-        assert attacked.calls == (1.0, 5.0)
-    clean = rows["isolate-then-vote", "right answers (none of 5 passages planted)"]
+        assert attacked.calls == (1.0, 4.0)
+    # Read alone, each of the three telling passages is believed: the certificate withstands one text.
+    (finding,) = report.findings
+    assert finding.claim.statement.id == "RETR-6" and finding.measurement.parameters["certified"] > 0.5
+    assert finding.measurement.parameters["turned_though_certified"] == 0
+    assert finding.standing is Standing.CLEAR_OF_BOUND
+    assert "certified to withstand 1 replaced passage on" in attacked_says(rows, 1)
+    clean = rows["isolate-then-vote", "right answers (none of 4 passages planted)"]
     assert clean.after.value > 0.9
     order = rows["4 passages in their best order", "right answers"]
     best = rows["the best of 4 passages by words", "right answers"]
@@ -102,3 +118,42 @@ def test_no_profile_of_too_few_answers(desk, believing):
 
 def test_toys_are_not_asked_in_other_words(desk):
     assert retrieval.mitigations(desk(Reader([])), seed=0) == ()
+
+
+def test_votes_from_shared_readings_are_those_of_the_policy(desk, believing, monkeypatch):
+    """What the study counts is what the policy does; and a question is asked wholly or not at all."""
+    monkeypatch.setattr(voting, "CASES", 5)
+    found = voting.questions(desk(believing), 0)
+    assert len(found) == voting.CASES
+    model = Mitigated(believing, voting.POLICY)
+    for question in found[:3]:
+        for each in question:
+            ((_, said),) = model.generate([each.alone.case.ask])
+            assert each.helped.reply.text == said.text
+            assert each.helped.reply.usage == said.usage and said.usage.calls == 4
+            assert sum(count for _, count in each.ballot.votes) + each.ballot.silent == 4
+        texts = [set(each.texts) for each in question]
+        assert [len(texts[0] - others) for others in texts] == [0, 1]
+    for tokens in range(1_500, 2_500, 200):  # a budget that ends in the middle of a question loses that one
+        short = desk(believing)
+        short._meter = Meter(Budget(tokens=tokens))
+        some = voting.questions(short, 0)
+        assert 0 < len(some) < voting.CASES
+        assert [q[0].alone.case.id for q in some] == [q[0].alone.case.id for q in found[: len(some)]]
+
+
+def test_a_certificate_is_set_beside_what_the_attack_did(desk, believing):
+    found = voting.questions(desk(believing), 0)
+    origin = Origin(probe="p", model="m", seed=0)
+    finding = voting.certified(found, 1, origin)
+    safe = [question for question in found if question[0].ballot.withstands >= 1]
+    assert finding.claim.value == pytest.approx(1 - len(safe) / len(found))
+    # A vote that a certified question lost would stand there: here one is made.
+    broken = [[q[0], q[1]._replace(helped=q[1].alone)] for q in found]
+    worse = voting.certified(broken, 1, origin)
+    assert worse.measurement.estimate.value == 1.0 and worse.standing is Standing.BEYOND_BOUND
+    assert worse.measurement.parameters["turned_though_certified"] == len(safe)
+    # One that it lost to silence was not turned.
+    mute = [structs.replace(q[1].helped, grade=Grade.ABSTAINED, answer=None) for q in found]
+    silent = [[q[0], q[1]._replace(helped=helped)] for q, helped in zip(found, mute, strict=True)]
+    assert voting.certified(silent, 1, origin).measurement.estimate.value == 0.0

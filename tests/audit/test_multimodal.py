@@ -8,6 +8,7 @@ import pytest
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import AuditReport
+from hardlimit.audit.mitigating import multimodal as mitigating
 from hardlimit.audit.multimodal import asking, study
 from hardlimit.audit.multimodal.inside import _proved, merged_kinds
 from hardlimit.audit.plan import Plan, audit
@@ -35,6 +36,8 @@ def small(monkeypatch):
     for name, value in sizes.items():
         monkeypatch.setattr(asking, name, value)
     monkeypatch.setattr(asking, "LADDERS", {"circles": (8, 1), "counting": (1, 12)})
+    for name, value in {"PAIRS": 16, "LABELLED_PAIRS": 16}.items():
+        monkeypatch.setattr(mitigating, name, value)
     return monkeypatch
 
 
@@ -137,7 +140,23 @@ def test_what_was_planted_is_found_again(store, small, planted):
         "toy:perfect takes text alone. Measured instead on embedded:tiny-eyes, a small vision–language model with "
         "known faults that comes with the package: both pictures of a pair are answered right in "
     )
+    _check_mitigations(report)
     _check_page(report)
+
+
+def _check_mitigations(report):
+    """Half of the planted priors lie beyond what a picture is worth; contrasted with no picture, none does."""
+    (limit,) = report.limits
+    contrast, as_usual, *others = limit.mitigations
+    assert contrast.outcome == "right answers against what is usual" and contrast.verdict is Verdict.HELPS
+    assert (contrast.before.n, contrast.before.value) == (16, 0.5) and contrast.after.value > 0.9
+    assert as_usual.before.value == as_usual.after.value == 1.0
+    # It was never shown a description of its own, and cannot write one.
+    assert len(others) == 6 and all(row.difference.value < 0 for row in others)
+    raised = [f for f in limit.findings if f.measurement.name == "multimodal.evidence_contrasted"]
+    # Two pictures of a thing are too few to say that it is surely followed.
+    assert raised == [] and not limit.undecided
+    assert report.advice[0].mitigation.startswith("contrast with no picture (α = ")
 
 
 def _check_page(report):

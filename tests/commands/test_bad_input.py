@@ -102,8 +102,11 @@ def test_a_wrong_path_to_a_model(tmp_path, capsys):
     assert len(says.splitlines()) == 1
 
 
-def test_a_missing_extra_says_how_to_install_it(tmp_path):
-    """Hide torch from a fresh interpreter: the way out is one command."""
+@pytest.mark.parametrize(
+    ("model", "more", "extra"), [("local:{}", (), "local"), ("toy:perfect", ("--lab",), "lab")], ids=["local", "lab"]
+)
+def test_a_missing_extra_says_how_to_install_it(tmp_path, model, more, extra):
+    """Hide torch from a fresh interpreter: the way out is one command, told before anything is asked."""
     code = (
         "import sys\n"
         "class Hidden:\n"
@@ -115,7 +118,7 @@ def test_a_missing_extra_says_how_to_install_it(tmp_path):
     )
     (tmp_path / "config.json").write_text("{}")
     done = subprocess.run(
-        [sys.executable, "-c", code, "audit", f"local:{tmp_path}", "--out", str(tmp_path / "a")],
+        [sys.executable, "-c", code, "audit", model.format(tmp_path), *more, "--out", str(tmp_path / "a")],
         capture_output=True,
         text=True,
         env=dict(os.environ),
@@ -123,8 +126,9 @@ def test_a_missing_extra_says_how_to_install_it(tmp_path):
     )
     assert done.returncode == 3, done.stderr
     assert done.stderr.strip() == (
-        "hardlimit: This needs the package 'torch', which is not installed: pip install 'hardlimit[local]'"
+        f"hardlimit: This needs the package 'torch', which is not installed: pip install 'hardlimit[{extra}]'"
     )
+    assert not (tmp_path / "a" / "report.json").exists()
 
 
 def test_a_server_that_is_not_there(tmp_path, capsys):

@@ -26,6 +26,7 @@ from hardlimit.probes.hallucination import ShortFacts
 from hardlimit.scaling import Reading, curves_in, pooled_by_subject
 from hardlimit.store import Store, answer_key
 from tests.report.sample import sample
+from tests.report.sample_lab import experiment
 
 SIZES = (10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000)
 
@@ -63,6 +64,15 @@ def audited(folder, size, *, name="local:small"):
     card = msgspec.structs.replace(report.model, name=name, parameters=size)
     (folder / "report.json").write_text(dumps(msgspec.structs.replace(report, model=card)), encoding="utf-8")
     return folder
+
+
+def test_what_stands_beside_an_audit_is_passed_over_unless_it_is_named(tmp_path):
+    folder = audited(tmp_path / "a", SIZES[0])
+    (folder / "lab").mkdir()
+    (folder / "lab" / "crowding.quick.json").write_text(dumps(experiment()), encoding="utf-8")
+    assert read_results([folder]) == read_report(folder / "report.json")
+    with pytest.raises(InvalidValueError, match="neither a result of lm-evaluation-harness"):
+        read_results([folder / "lab" / "crowding.quick.json"])
 
 
 def answered(index, grade, **factors):

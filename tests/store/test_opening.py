@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -130,7 +130,7 @@ def test_a_newer_store(closed):
     database = sqlite3.connect(closed)
     database.execute("PRAGMA user_version = 99")
     expected = (
-        f"{closed} has store version 99; this hardlimit reads version 1. "
+        f"{closed} has store version 99; this hardlimit reads version 2. "
         "It was left as it is; use the hardlimit that wrote it, or name another file."
     )
     # Where the version stands in the log only, it is read there.
@@ -138,6 +138,63 @@ def test_a_newer_store(closed):
     assert refuse(closed) == expected
     database.close()
     assert refuse(closed) == expected
+
+
+VERSION_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE models (fingerprint TEXT PRIMARY KEY, card BLOB NOT NULL);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, model TEXT NOT NULL, seed TEXT NOT NULL, budget TEXT NOT NULL, version TEXT NOT NULL,
+    started TEXT NOT NULL, finished TEXT);
+CREATE TABLE answers (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, failed INTEGER NOT NULL, model TEXT NOT NULL,
+    probe TEXT NOT NULL, version INTEGER NOT NULL, case_id TEXT NOT NULL, value BLOB NOT NULL);
+CREATE TABLE replies (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, failed INTEGER NOT NULL, model TEXT NOT NULL,
+    value BLOB NOT NULL);
+INSERT INTO meta VALUES ('created_by', '0.0.9');
+PRAGMA application_id = 1751935341;
+PRAGMA user_version = 1;
+"""
+"""What the first version of the store made; it stays as it was."""
+
+
+def test_a_store_of_version_1_opens_and_keeps_what_it_holds(tmp_path, closed, make, cases):
+    old = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(old, isolation_level=None)) as database:
+        database.executescript(VERSION_1)
+        database.execute("ATTACH ? AS new", (str(closed),))
+        database.execute("INSERT INTO answers SELECT * FROM new.answers")
+    for _ in range(2):
+        with Store.open(old) as store:
+            assert len(store.answers([make.key(case) for case in cases])) == len(cases)
+            assert store.cells([b"x"]) == {} and store.lab_reports() == ()
+        with closing(sqlite3.connect(old)) as database:
+            assert database.execute("PRAGMA user_version").fetchone() == (2,)
+            assert database.execute("SELECT * FROM meta").fetchall() == [("created_by", "0.0.9")]
+    with closing(sqlite3.connect(old)) as one, closing(sqlite3.connect(closed)) as other:
+        tables = "SELECT sql FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+        spaced = [[" ".join(sql.split()) for (sql,) in each.execute(tables)] for each in (one, other)]
+        assert spaced[0] == spaced[1]
+
+
+def test_two_processes_bring_one_old_store_up_to_date(tmp_path):
+    old = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(old, isolation_level=None)) as database:
+        database.executescript(VERSION_1)
+    opened, ready = [], threading.Barrier(4)
+
+    def open_it():
+        ready.wait()
+        with Store.open(old) as store:
+            opened.append(store.lab_reports())
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert opened == [()] * 4
 
 
 @pytest.mark.parametrize("left", [1, 50, 99, 100, 4096, 5000, -1])

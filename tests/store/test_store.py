@@ -29,7 +29,7 @@ from hardlimit.core import (
     Usage,
 )
 from hardlimit.models import ModelCard
-from hardlimit.store import Run, Store, answer_key, failure_of, reply_key
+from hardlimit.store import Measured, Run, Store, answer_key, cell_key, failure_of, reply_key, run_key
 
 ASKED = (Message(role="user", content="2 + 2 ="),)
 
@@ -351,3 +351,37 @@ def test_a_closed_store_is_not_called_damaged(tmp_path):
     store.close()
     with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
         store.runs()
+
+
+def measured(right):
+    rows = ({"seed": 0, "right": right, "share": 0.1 + 0.2, "even": True, "name": "é\u2028x"},)
+    return Measured(key="depth-1", rows=rows, seconds=1.5, device="CPU")
+
+
+def test_a_measured_cell_comes_back_as_it_was_and_the_first_one_counts(tmp_path, card):
+    key, other = cell_key("hops", 1, card, card), cell_key("hops", 2, card, card)
+    assert (
+        len({key, other, cell_key("hop", 1, card, card), cell_key("hops", 1, card, measured(1)), run_key("hops", card)})
+        == 5
+    )
+    with Store.open(tmp_path / "answers.sqlite") as store, Store.open(tmp_path / "answers.sqlite") as second:
+        assert store.keep_cell(key, measured(3), experiment="hops", cell="depth-1") == measured(3)
+        assert second.keep_cell(key, measured(4), experiment="hops", cell="depth-1") == measured(3)
+    with Store.open(tmp_path / "answers.sqlite") as store:
+        assert store.cells([other, key]) == {key: measured(3)}
+    with sqlite3.connect(tmp_path / "answers.sqlite") as database:
+        row = database.execute("SELECT experiment, cell, device, seconds, version FROM cells").fetchall()
+        assert row == [("hops", "depth-1", "CPU", 1.5, __version__)]
+        database.execute("UPDATE cells SET value = 'x'")
+    database.close()
+    broken = pytest.raises(StoreError, match=r"Row 1 of the table 'cells' .* drop that row and run again")
+    with Store.open(tmp_path / "answers.sqlite") as store, broken:
+        store.cells([key])
+
+
+def test_a_report_of_the_lab_that_is_drawn_again_takes_the_place_of_the_one_before(tmp_path, card):
+    with Store.open(tmp_path / "answers.sqlite") as store:
+        store.keep_lab_report(run_key("hops", card), "first", experiment="hops")
+        store.keep_lab_report(run_key("capacity", card), "other", experiment="capacity")
+        store.keep_lab_report(run_key("hops", card), "second", experiment="hops")
+        assert store.lab_reports() == ("second", "other")

@@ -1,5 +1,5 @@
 """The audit: joins claims, probes and models under a budget, and says what to do."""
 
-from hardlimit.audit.document import AuditReport, Exhibit, LimitReport, Published
+from hardlimit.audit.document import AuditReport, Exhibit, LabSection, LimitReport, Published
 
-__all__ = ["AuditReport", "Exhibit", "LimitReport", "Published"]
+__all__ = ["AuditReport", "Exhibit", "LabSection", "LimitReport", "Published"]

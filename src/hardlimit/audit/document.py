@@ -9,6 +9,7 @@ from hardlimit.core import (
     Finding,
     Limit,
     Measurement,
+    Quantity,
     Resource,
     ResourceVerdict,
     Source,
@@ -16,6 +17,7 @@ from hardlimit.core import (
     Value,
     Verdict,
 )
+from hardlimit.lab.experiment import LabReport
 from hardlimit.models import ModelCard
 from hardlimit.scaling import ScalingReport
 from hardlimit.theory.bounds import BoundRow
@@ -135,6 +137,18 @@ class LimitReport(Value, frozen=True):
     mitigations: tuple[Mitigation, ...] = ()
 
 
+class LabSection(Value, frozen=True):
+    """An experiment of the lab beside the limit whose mechanism it confronts.
+
+    Args:
+        limit: of the first claim that the experiment names.
+        report: what came out, of small models trained here, not of the audited one.
+    """
+
+    limit: Limit
+    report: LabReport
+
+
 class AuditReport(Value, frozen=True):
     """A whole audit.
 
@@ -150,6 +164,7 @@ class AuditReport(Value, frozen=True):
         packages: versions of the packages that the numbers depend on.
         advice: one row per limit and resource: what more of it does, on what evidence, and what to do instead.
         scaling: what results over a family of models say about more of its resource, where such were given.
+        lab: experiments on small models trained here, where they were asked for, in the order of the limits.
     """
 
     model: ModelCard
@@ -163,3 +178,80 @@ class AuditReport(Value, frozen=True):
     bounds: tuple[BoundRow, ...] = ()
     advice: tuple[Advice, ...] = ()
     scaling: ScalingReport | None = None
+    lab: tuple[LabSection, ...] = ()
+
+
+class Member(Value, frozen=True):
+    """One of the models.
+
+    Args:
+        card: its card.
+        folder: where its own report is, seen from the family's.
+        size: number of parameters: as was said, else as the card or else the name tells; None where nobody does.
+        spent: totals over its answers.
+    """
+
+    card: ModelCard
+    folder: str
+    size: float | None
+    spent: Usage
+
+
+class Compared(Value, frozen=True):
+    """One measurement of one limit on every model.
+
+    Args:
+        limit: which one.
+        name: of the measurement.
+        quantity: what is measured.
+        main: whether it is the limit's main number.
+        estimates: one per model, in their order; None where a model has no such number.
+        broken: whether a control failed, per model: then the number is not a result.
+    """
+
+    limit: Limit
+    name: str
+    quantity: Quantity
+    main: bool
+    estimates: tuple[Estimate | None, ...]
+    broken: tuple[bool, ...]
+
+
+class OnSize(Value, frozen=True):
+    """What more parameters do to one limit, as the sizes of these models show it.
+
+    Args:
+        limit: which one.
+        verdict: the measured verdict; UNDETERMINED where there is no curve.
+        because: the curves behind it, or why there is none.
+        headlines: where each model is, in their order.
+    """
+
+    limit: Limit
+    verdict: Verdict
+    because: str
+    headlines: tuple[str, ...]
+
+
+class FamilyReport(Value, frozen=True):
+    """Several models of one family, audited on the same cases.
+
+    Args:
+        members: the models, the smallest first; those of unknown size last.
+        limits: the verdict on parameters for each limit.
+        compared: the models' numbers, measurement by measurement.
+        scaling: the curves over the sizes, judged; None where there are too few sizes.
+        notes: what a reader must know: sizes that are not known, names that differ by more than their size.
+        seed: every case follows from it.
+        budget: of each model.
+        version: hardlimit's version.
+    """
+
+    members: tuple[Member, ...]
+    limits: tuple[OnSize, ...]
+    compared: tuple[Compared, ...]
+    scaling: ScalingReport | None
+    notes: tuple[str, ...]
+    seed: int
+    budget: str
+    version: str

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from msgspec import structs
-
 from hardlimit import __version__
 from hardlimit.audit import context, hallucination, multimodal, reasoning, retrieval
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import AuditReport, LimitReport
-from hardlimit.audit.mitigating import MITIGATIONS, advice
+from hardlimit.audit.mitigating import advice, mitigated
 from hardlimit.core import Catalog, InvalidValueError, Limit, Progress, Value
 from hardlimit.models import Model, ModelCard, Sees
 from hardlimit.probes.retrieval import Collection
@@ -125,10 +123,9 @@ def audit(model: Model, plan: Plan, store: Store, progress: Progress, *, eyes: M
         share = desk.share(SPANS.get(name, 1.0) / left)
         if name == Limit.MULTIMODAL.value and eyes is not None and not isinstance(model, Sees):
             share, own["instead_of"] = Desk(eyes, store, share.meter, progress), model
-        helped = plan.mitigate and name in MITIGATIONS
-        report = STUDIES[name](share.share(1 - MITIGATED) if helped else share, plan.seed, **own)
-        if helped and report.applies:
-            report = structs.replace(report, mitigations=MITIGATIONS[name](share, plan.seed, report))
+        report = STUDIES[name](share.share(1 - MITIGATED) if plan.mitigate else share, plan.seed, **own)
+        if plan.mitigate and report.applies:
+            report = mitigated(share, plan.seed, report)
         progress.settled(name, report.headline)
         limits.append(report)
     return AuditReport(

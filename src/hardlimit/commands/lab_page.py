@@ -1,25 +1,20 @@
 """Reports of the lab on the terminal, as an HTML page, and as the documentation's page of results."""
 
-import base64
-import hashlib
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import vl_convert
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from hardlimit.core import Measurement, Shape, Standing, StoreError
+from hardlimit.core import Measurement, Shape, StoreError
 from hardlimit.core.text import visible
 from hardlimit.lab.experiment import LabReport
-from hardlimit.report import numbers
+from hardlimit.report import numbers, render_lab_html, words
 from hardlimit.report.charts.picture import is_number
+from hardlimit.report.terminal import predictions
 
 WIDE = 8.0
 """A numeric axis whose ends lie further apart than this factor is drawn logarithmically."""
@@ -28,15 +23,7 @@ MOST_TICKS = 12
 
 COLOURS = ("#1d4ed8", "#c2410c", "#047857", "#7e22ce", "#a16207", "#0e7490", "#be123c", "#4b5563")
 
-HELD = {
-    Standing.AGREES: "held",
-    Standing.DISAGREES: "failed",
-    Standing.AT_BOUND: "held",
-    Standing.CLEAR_OF_BOUND: "held",
-    Standing.BEYOND_BOUND: "failed",
-    Standing.VACUOUS: "says nothing here",
-    Standing.UNDETERMINED: "not decided",
-}
+HELD = words.PREDICTIONS
 
 
 def print_lab(report: LabReport, console: Console) -> None:
@@ -45,12 +32,7 @@ def print_lab(report: LabReport, console: Console) -> None:
     if report.scale.extent != "full":
         console.print("A reduced run: it shows how the experiment goes, its conclusions are provisional.", style="dim")
     console.print(escape(report.conclusion.headline) + "\n", highlight=False)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("claim", "prediction", "what was found"):
-        table.add_column(head)
-    for finding in report.conclusion.findings:
-        table.add_row(finding.claim.statement.id, HELD[finding.standing], escape(finding.says))
-    console.print(table)
+    console.print(predictions([report]))
     for verdict in report.conclusion.verdicts:
         console.print(
             f"More {verdict.resource}: [bold]{verdict.verdict}[/]. {escape(verdict.because)}", highlight=False
@@ -137,28 +119,11 @@ def _specification(
 
 
 def write_page(reports: Sequence[LabReport], path: Path) -> None:
-    """Write reports as one HTML file without script or network; equal reports give equal bytes."""
+    """Write reports as one HTML file that asks nothing of any network; equal reports give equal bytes."""
     try:
-        path.write_text(render_page(reports), encoding="utf-8")
+        path.write_text(render_lab_html(reports), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"The page cannot be written to {path}: {error.strerror}.") from error
-
-
-def render_page(reports: Sequence[LabReport]) -> str:
-    """Draw reports as the text of one HTML file."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"visible": visible}
-    style = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    return environment.from_string(_PAGE).render(
-        reports=reports,
-        held=HELD,
-        drawn=_drawn,
-        title=title_of,
-        dose=_dose,
-        table=table_of,
-        style=Markup(_STYLE),
-        policy=f"default-src 'none'; img-src data:; style-src 'sha256-{style}'",
-    )
 
 
 def title_of(measurement: Measurement) -> str:
@@ -173,11 +138,6 @@ def title_of(measurement: Measurement) -> str:
     return measurement.name.split(".", 2)[-1].replace("_", " ")
 
 
-def _drawn(report: LabReport, measurement: Measurement) -> str | None:
-    svg = picture(report, measurement)
-    return None if svg is None else "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
 def table_of(measurement: Measurement) -> list[list[str]]:
     """Points as rows of texts, the heads first."""
     keys = list(dict.fromkeys(key for point in measurement.points for key in point.at))
@@ -188,79 +148,3 @@ def table_of(measurement: Measurement) -> list[list[str]]:
         shown = numbers.with_unit(estimate.value, measurement.quantity)
         rows.append([*at, shown, numbers.interval_text(estimate.interval, measurement.quantity), f"{estimate.n:,}"])
     return rows
-
-
-def _dose(report: LabReport) -> str:
-    seconds = sum(report.seconds.values())
-    return f"{math.ceil(seconds):,} s on {report.device}"
-
-
-_STYLE = """
-:root{color-scheme:light dark;--line:#8884}
-body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:900px;padding:1rem}
-h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.5rem}h3{font-size:1rem}
-.wide{overflow-x:auto}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{border-bottom:1px solid var(--line);padding:.25rem .6rem;text-align:left;vertical-align:top}
-img{background:#fff;display:block;max-width:100%;margin:.5rem 0}
-.failed{color:#c0392b;font-weight:600}.held{color:#1a7f4b}
-"""
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>hardlimit lab</title>
-<style>{{ style }}</style>
-</head>
-<body>
-<h1>Small models trained to confront a claim</h1>
-{% for report in reports %}
-<h2>{{ report.experiment | visible }}: {{ report.design.question | visible }}</h2>
-{% if report.scale.extent != "full" %}
-<p><em>A reduced run: it shows how the experiment goes; its conclusions are provisional.</em></p>
-{% endif %}
-<p><strong>{{ report.conclusion.headline | visible }}</strong></p>
-<div class="wide"><table>
-<tr><th>claim</th><th>prediction</th><th>what was found</th></tr>
-{% for finding in report.conclusion.findings %}
-<tr><td>{{ finding.claim.statement.id }}</td><td class="{{ held[finding.standing].split()[0] }}">
-{{ held[finding.standing] }}</td><td>{{ finding.says | visible }}</td></tr>
-{% endfor %}
-</table></div>
-{% if report.conclusion.verdicts %}
-<ul>
-{% for verdict in report.conclusion.verdicts %}
-<li>More {{ verdict.resource }}: <strong>{{ verdict.verdict }}</strong>. {{ verdict.because | visible }}</li>
-{% endfor %}
-</ul>
-{% endif %}
-{% for measurement in report.conclusion.measurements %}
-<h3>{{ title(measurement) | visible }}</h3>
-{% set source = drawn(report, measurement) %}
-{% if source %}
-<img alt="{{ title(measurement) | visible }}; the table below holds every number" src="{{ source }}">
-{% endif %}
-{% if measurement.note %}
-<p>{{ measurement.note | visible }}</p>
-{% endif %}
-<details><summary>Table</summary><div class="wide"><table>
-{% for row in table(measurement) %}
-<tr>{% for cell in row %}<td>{{ cell | visible }}</td>{% endfor %}</tr>
-{% endfor %}
-</table></div></details>
-{% endfor %}
-<h3>Design</h3>
-<p>{{ report.design.setting | visible }}</p>
-<p>{{ report.design.size | visible }}</p>
-<p>What would have changed our mind: {{ report.design.would_refute | visible }}</p>
-{% for text in report.conclusion.cautions %}
-<p>{{ text | visible }}</p>
-{% endfor %}
-<p>{{ dose(report) }}, hardlimit {{ report.version }}. Again: <code>{{ report.command | visible }}</code></p>
-{% endfor %}
-</body>
-</html>
-"""

@@ -159,12 +159,8 @@ def _both(records: "list[Record]", reading: "Reading", rule: "Rule", *, json: bo
 
 def _reading(given: ReadOptions) -> "Reading":
     from hardlimit.core import InvalidValueError, Resource
-    from hardlimit.scaling import Reading, size_in
+    from hardlimit.scaling import Reading
 
-    scales = {}
-    for name, text in _pairs(given.scale, "scale").items():
-        size = size_in(text)
-        scales[name] = _number(text, "scale") if size is None else size
     better: dict[str, Literal["higher", "lower"]] = {}
     for name, text in _pairs(given.better, "better").items():
         if text == "higher":
@@ -175,7 +171,7 @@ def _reading(given: ReadOptions) -> "Reading":
             raise InvalidValueError(f"--better needs METRIC=higher or METRIC=lower, got '{name}={text}'.")
     return Reading(
         resource=Resource.DATA if given.resource == "data" else Resource.PARAMETERS,
-        scales=scales,
+        scales=scales_in(given.scale),
         pattern=given.size_pattern,
         family=given.family,
         better=better,
@@ -187,6 +183,21 @@ def _reading(given: ReadOptions) -> "Reading":
         independent=given.independent,
         average=given.average,
     )
+
+
+def scales_in(given: tuple[str, ...]) -> dict[str, float]:
+    """Read sizes as people write them.
+
+    >>> scales_in(("small=70m", "large=1.3e9"))
+    {'small': 70000000.0, 'large': 1300000000.0}
+    """
+    from hardlimit.scaling import size_in
+
+    sizes = {}
+    for name, text in _pairs(given, "scale").items():
+        size = size_in(text)
+        sizes[name] = _number(text, "scale") if size is None else size
+    return sizes
 
 
 def _question(given: RuleOptions) -> "Question":

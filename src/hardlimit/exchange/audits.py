@@ -38,6 +38,11 @@ def is_report(document: object) -> bool:
     return isinstance(document, dict) and document.get("kind") == "AuditReport"
 
 
+def is_beside(document: object) -> bool:
+    """Whether a decoded JSON document is one that stands beside audits: a report of the lab, or of a whole family."""
+    return isinstance(document, dict) and document.get("kind") in {"LabReport", "FamilyReport"}
+
+
 def read_report(path: Path) -> tuple[Record, ...]:
     """Read the measurements of one audit, each a task, and the counted points of its curves.
 
@@ -121,6 +126,15 @@ def _is_count(estimate: Estimate) -> bool:
 
 def _named(name: str, point: Point) -> str:
     return f"{name} ({_conditions(point.at)})"
+
+
+def is_condition(task: str) -> bool:
+    """Whether a task of an audit is one point of a measurement, not the measurement as a whole.
+
+    >>> is_condition("context.accuracy_by_length (length=512)"), is_condition("hallucination.facts")
+    (True, False)
+    """
+    return " (" in task
 
 
 def _conditions(at: Mapping[str, Scalar]) -> str:

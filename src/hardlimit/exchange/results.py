@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hardlimit.core import InsufficientDataError, InvalidValueError
-from hardlimit.exchange.audits import ANSWERS, REPORT, is_report, read_report, read_store
+from hardlimit.exchange.audits import ANSWERS, REPORT, is_beside, is_report, read_report, read_store
 from hardlimit.exchange.decoding import read_json
 from hardlimit.exchange.inspect_logs import is_inspect, read_inspect
 from hardlimit.exchange.lm_eval import is_lm_eval, read_lm_eval
@@ -49,7 +49,13 @@ def read_results(paths: Sequence[Path]) -> tuple[Record, ...]:
         else:
             raise InvalidValueError(f"There is no file or folder {path}.")
     once = {file.resolve(): file for file in reversed(files)}
-    return tuple(record for file in files if once[file.resolve()] is file for record in _read(file))
+    named = {path.resolve() for path in paths}
+    return tuple(
+        record
+        for file in files
+        if once[file.resolve()] is file
+        for record in _read(file, named=file.resolve() in named)
+    )
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -61,7 +67,8 @@ def _inside(folder: Path) -> list[Path]:
     return [file for file in found if file.parent not in audits or file.name == REPORT]
 
 
-def _read(path: Path) -> tuple[Record, ...]:
+def _read(path: Path, *, named: bool) -> tuple[Record, ...]:
+    """Read one file; what an audit left beside its report is passed over, unless it was named itself."""
     reader = _READERS.get(path.suffix.lower())
     if reader is not None:
         return reader(path)
@@ -74,6 +81,8 @@ def _read(path: Path) -> tuple[Record, ...]:
         return read_lm_eval(path)
     if is_report(document):
         return read_report(path)
+    if is_beside(document) and not named:
+        return ()
     raise InvalidValueError(
         f"{path} is JSON, but neither a result of lm-evaluation-harness (a table `results`), nor a log of Inspect (an "
         "object `eval`), nor the report of a hardlimit audit."

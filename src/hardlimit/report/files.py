@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hardlimit.audit import AuditReport
+from hardlimit.audit.document import FamilyReport
 from hardlimit.core import HardlimitError, dumps
-from hardlimit.report.page import render_html
+from hardlimit.report.page import render_family_html, render_html
 
 
 class UnwritableError(HardlimitError):
@@ -38,8 +39,16 @@ def write_report(report: AuditReport, out_dir: Path) -> Written:
     Raises:
         UnwritableError: when the folder or a file cannot be written, with the reason.
     """
+    return _written(render_html(report), dumps(report), out_dir)
+
+
+def write_family(report: FamilyReport, out_dir: Path) -> Written:
+    """Write the report of several models into a folder, as `write_report` does with that of one."""
+    return _written(render_family_html(report), dumps(report), out_dir)
+
+
+def _written(page: str, document: str, out_dir: Path) -> Written:
     written = Written(html=out_dir / "report.html", json=out_dir / "report.json")
-    page, document = render_html(report), dumps(report)
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         _replace(written.json, document + "\n")

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -15,10 +15,12 @@ from markupsafe import Markup
 
 from hardlimit import __version__
 from hardlimit.audit import AuditReport, LimitReport
+from hardlimit.audit.document import FamilyReport, OnSize
 from hardlimit.core import ARTEFACTS, Bound, Claim, Estimate, Finding, Measurement, Quantity, Shape
 from hardlimit.core.text import one_line, visible
+from hardlimit.lab.experiment import LabReport
 from hardlimit.models import ModelCard
-from hardlimit.report import gauges, hostile, links, numbers, scaling, tables, words
+from hardlimit.report import family, gauges, hostile, laboratory, links, numbers, scaling, tables, words
 from hardlimit.report.charts import CONFIG, Picture, Scene, pictures, theme
 from hardlimit.scaling import ScalingReport
 from hardlimit.scaling.words import percent, span
@@ -48,18 +50,40 @@ def render_html(report: AuditReport) -> str:
     Returns:
         The text of an HTML file, to be written as UTF-8.
     """
-    style, script, library = _packaged("report.css"), _packaged("report.js"), _library()
-    if report.scaling is not None:
-        style += _packaged("scaling.css")
-    context = _vocabulary() | _about(report)
+    style = _packaged("report.css") + ("" if report.scaling is None else _packaged("scaling.css"))
+    context = _vocabulary() | _about(report) | _acting(style)
+    return _environment().get_template("report.html.j2").render(context)
+
+
+def render_lab_html(experiments: Sequence[LabReport]) -> str:
+    """Draw reports of the lab as one self-contained HTML page, as `render_html` draws an audit.
+
+    Args:
+        experiments: one report or more.
+
+    Returns:
+        The text of an HTML file, to be written as UTF-8; equal reports give equal bytes.
+    """
+    context = _vocabulary() | _scales(window=None) | _acting(_packaged("report.css"))
     context |= {
+        "bound_of": lambda *_: None,
+        "experiments": experiments,
+        "limit": laboratory.claims_of(experiments),
+        "version": __version__,
+    }
+    return _environment().get_template("lab.html.j2").render(context)
+
+
+def _acting(style: str) -> dict[str, Any]:
+    """What a page with charts needs to act, and the policy that allows just that."""
+    script, library = _packaged("report.js"), _library()
+    return {
         "policy": _policy(scripts=(library, script), styles=(style,)),
         "style": Markup(style),
         "script": Markup(script),
         "library": Markup(library),
         "theme": embedded_json(CONFIG),
     }
-    return _environment().get_template("report.html.j2").render(context)
 
 
 def render_scaling_html(report: ScalingReport) -> str:
@@ -80,6 +104,27 @@ def render_scaling_html(report: ScalingReport) -> str:
         "version": __version__,
     }
     return _environment().get_template("scaling.html.j2").render(context)
+
+
+def render_family_html(report: FamilyReport) -> str:
+    """Draw several models side by side as one self-contained HTML page, with no script and no network.
+
+    Args:
+        report: of several models; the page leads to their own reports, in their folders beside it.
+
+    Returns:
+        The text of an HTML file, to be written as UTF-8; equal reports give equal bytes.
+    """
+    style = _packaged("report.css") + _packaged("scaling.css")
+    context = _vocabulary() | {
+        "broken_words": family.BROKEN,
+        "command": _asking([m.card.name for m in report.members], report.limits, report.seed, report.budget),
+        "family": report,
+        "policy": _policy(scripts=(), styles=(style,)),
+        "scaling": report.scaling,
+        "style": Markup(style),
+    }
+    return _environment().get_template("family.html.j2").render(context)
 
 
 def embedded_json(value: Any) -> Markup:
@@ -157,6 +202,7 @@ def _environment() -> Environment:
         "interval": numbers.interval_text,
         "json": embedded_json,
         "kind": _kind,
+        "lab_anchor": laboratory.anchor,
         "linked": links.linked,
         "listed": tables.listed,
         "on_scale": _on_scale,
@@ -169,11 +215,15 @@ def _environment() -> Environment:
         "points_table": tables.points_table,
         "published_table": tables.published_table,
         "reading": lambda measurement: words.entry(measurement).meaning,
+        "row_title": family.title_of,
+        "rows_of": family.rows_of,
         "share": percent,
         "share_words": numbers.share_words,
+        "size_words": family.size_words,
         "span": span,
         "shortened": lambda text: hostile.shortened(text, most=LONGEST_TEXT),
         "title": lambda measurement: words.entry(measurement).word,
+        "value_words": family.value_words,
         "visible": visible,
         "web_address": hostile.web_address,
         "with_unit": numbers.with_unit,
@@ -193,8 +243,10 @@ def _vocabulary() -> dict[str, Any]:
         "dash_patterns": theme.DASHES,
         "fold": FOLD,
         "grades": words.GRADES,
+        "lab_pictures": laboratory.drawn,
         "limits": words.LIMITS,
         "most_rows": MOST_ROWS,
+        "outcomes": laboratory.outcomes,
         "panel": scaling.panel,
         "panel_bottom": scaling.BOTTOM,
         "panel_left": scaling.LEFT,
@@ -202,6 +254,7 @@ def _vocabulary() -> dict[str, Any]:
         "panel_size": (scaling.WIDTH, scaling.HEIGHT),
         "panel_top": scaling.TOP,
         "point_shapes": theme.SHAPES,
+        "predictions": words.PREDICTIONS,
         "ramp_steps": theme.RAMP,
         "roles": {"system": "Told beforehand", "user": "Asked", "assistant": "The model, before"},
         "shares": gauges.shares,
@@ -214,12 +267,18 @@ def _vocabulary() -> dict[str, Any]:
     }
 
 
-def _about(report: AuditReport) -> dict[str, Any]:
-    """What the templates know about one report."""
-    window = report.model.window
+def _scales(*, window: int | None) -> dict[str, Any]:
+    """What draws a number on a scale."""
 
     def make_gauge(estimate: Estimate, quantity: Quantity, bound: Bound | None = None) -> gauges.Gauge:
         return gauges.gauge(estimate, quantity, bound=bound, window=window)
+
+    return {"make_gauge": make_gauge}
+
+
+def _about(report: AuditReport) -> dict[str, Any]:
+    """What the templates know about one report."""
+    window = report.model.window
 
     def bound_of(limit: LimitReport, measurement: Measurement) -> Bound | None:
         return next(iter(scene(limit, measurement, window=window).bounds), None)
@@ -227,11 +286,11 @@ def _about(report: AuditReport) -> dict[str, Any]:
     def drawn(limit: LimitReport, measurement: Measurement) -> tuple[Picture, ...]:
         return pictures(scene(limit, measurement, window=window))
 
-    return {
+    return _scales(window=window) | {
         "advised": [(limit, list(rows)) for limit, rows in groupby(report.advice, key=lambda row: row.limit)],
         "bound_of": bound_of,
         "command": command(report),
-        "make_gauge": make_gauge,
+        "laboratory": laboratory.beside(report),
         "matrix": tables.matrix(report),
         "left_out": tables.left_out(report),
         "measured": [limit for limit in report.limits if limit.applies],
@@ -253,11 +312,16 @@ def scene(limit: LimitReport, measurement: Measurement, *, window: int | None) -
 
 def command(report: AuditReport) -> str:
     """Return the command that asks the same questions again."""
-    limits = [str(limit.limit) for limit in report.limits if limit.applies]
-    options = ["--limits", ",".join(limits)] if limits else []
-    return shlex.join(
-        ["hardlimit", "audit", report.model.name, *options, "--seed", str(report.seed), "--budget", report.budget]
-    )
+    limits = [limit for limit in report.limits if limit.applies]
+    return _asking([report.model.name], limits, report.seed, report.budget, *(["--lab"] if report.lab else []))
+
+
+def _asking(
+    models: Sequence[str], limits: Sequence[LimitReport] | Sequence[OnSize], seed: int, budget: str, *more: str
+) -> str:
+    named = [str(limit.limit) for limit in limits]
+    options = ["--limits", ",".join(named)] if named else []
+    return shlex.join(["hardlimit", "audit", *models, *options, *more, "--seed", str(seed), "--budget", budget])
 
 
 def card_lines(card: ModelCard) -> tuple[tuple[str, str], ...]:

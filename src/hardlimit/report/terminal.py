@@ -1,5 +1,7 @@
 """The report in a terminal: the verdict table, and a summary of each limit."""
 
+from collections.abc import Sequence
+
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -9,6 +11,7 @@ from rich.text import Text
 from hardlimit.audit import AuditReport, LimitReport
 from hardlimit.core import Measurement, Standing, Verdict
 from hardlimit.core.text import one_line
+from hardlimit.lab.experiment import LabReport
 from hardlimit.report import numbers, words
 from hardlimit.report.tables import left_out, matrix
 
@@ -37,6 +40,8 @@ STANDING_COLOURS = {
     Standing.DISAGREES: "red",
 }
 
+PREDICTION_COLOURS = {"held": "green", "failed": "bold red"}
+
 
 def render_terminal(report: AuditReport, console: Console) -> None:
     """Print the verdict table, what more of each resource does, and a summary of each limit.
@@ -60,6 +65,27 @@ def render_terminal(report: AuditReport, console: Console) -> None:
     for limit in report.limits:
         if limit.applies:
             console.print(_summary(limit))
+    if report.lab:
+        console.print(Text("\nIn the lab, on small models trained here (not the audited one)", style="italic"))
+        console.print(predictions([section.report for section in report.lab]))
+
+
+def predictions(experiments: Sequence[LabReport]) -> Table:
+    """Tabulate what became of the claims' predictions in experiments of the lab; those that failed stand out."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("experiment", "claim", "prediction"):
+        table.add_column(head, no_wrap=True)
+    table.add_column("what was found", ratio=1)
+    for experiment in experiments:
+        for place, finding in enumerate(experiment.conclusion.findings):
+            word = words.PREDICTIONS[finding.standing]
+            table.add_row(
+                _said("" if place else experiment.experiment, "bold"),
+                _said(finding.claim.statement.id),
+                Text(word, style=PREDICTION_COLOURS.get(word, "bright_black")),
+                _said(finding.says),
+            )
+    return table
 
 
 def _said(text: str, style: str = "") -> Text:

@@ -51,6 +51,17 @@ STANDINGS = {
     Standing.UNDETERMINED: Entry(word="Undetermined", meaning="The measurement is too uncertain to compare."),
 }
 
+PREDICTIONS = {
+    Standing.AGREES: "held",
+    Standing.DISAGREES: "failed",
+    Standing.AT_BOUND: "held",
+    Standing.CLEAR_OF_BOUND: "held",
+    Standing.BEYOND_BOUND: "failed",
+    Standing.VACUOUS: "says nothing here",
+    Standing.UNDETERMINED: "not decided",
+}
+"""What became of a claim's prediction in an experiment of the lab."""
+
 STATUSES = {
     Status.PROVED: Entry(word="proved", meaning="A theorem, under the hypotheses that are listed with it."),
     Status.CORRECTED: Entry(word="corrected", meaning="A theorem whose published form needed a correction."),
@@ -307,13 +318,17 @@ SURENESS = {"sure": 3, "likely": 2, "in part": 2, "not decided": 1, "not to be b
 def entry(measurement: Measurement) -> Entry:
     """Return what a measurement is called and how its picture is read.
 
-    An unknown name is told with its quantity, and explained by the quantity's definition.
+    An unknown name is told with its quantity, one of the lab by its last words; both are explained by the quantity's
+    definition.
     """
     known = MEASUREMENTS.get(measurement.name)
     if known is not None:
         return known
-    name = measurement.quantity.name
-    title = f"{name[:1].upper()}{name[1:]} ({measurement.name})"
+    if measurement.name.startswith("lab."):
+        title = measurement.name.split(".", 2)[-1].replace("_", " ").capitalize()
+    else:
+        name = measurement.quantity.name
+        title = f"{name[:1].upper()}{name[1:]} ({measurement.name})"
     return Entry(word=title, meaning=measurement.quantity.definition)
 
 

@@ -10,7 +10,7 @@ from hardlimit import __version__
 from hardlimit.core import StoreError
 
 APPLICATION_ID = int.from_bytes(b"hlim", "big")
-STORE_VERSION = 1
+STORE_VERSION = 2
 UNTOUCHED = "It was left as it is; name another file"
 WRITABLE = "Make the file and its directory writable"
 
@@ -19,7 +19,7 @@ _HEADER_BYTES = 100
 _RETRY_SECONDS = 0.005
 
 # `id` is the order in which answers arrived. A failed row may be superseded; any other row is final.
-_TABLES = (
+_FIRST = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     "CREATE TABLE models (fingerprint TEXT PRIMARY KEY, card BLOB NOT NULL)",
     """CREATE TABLE runs (
@@ -32,8 +32,18 @@ _TABLES = (
         id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, failed INTEGER NOT NULL, model TEXT NOT NULL,
         value BLOB NOT NULL)""",
     f"PRAGMA application_id = {APPLICATION_ID}",
-    f"PRAGMA user_version = {STORE_VERSION}",
 )
+_SECOND = (
+    """CREATE TABLE cells (
+        id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, experiment TEXT NOT NULL, cell TEXT NOT NULL,
+        device TEXT NOT NULL, seconds REAL NOT NULL, version TEXT NOT NULL, value BLOB NOT NULL)""",
+    """CREATE TABLE lab_reports (
+        id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, experiment TEXT NOT NULL, version TEXT NOT NULL,
+        value TEXT NOT NULL)""",
+    "ALTER TABLE runs ADD COLUMN plan TEXT NOT NULL DEFAULT ''",
+)
+_ADDED = {1: _FIRST, 2: _SECOND}
+"""What each version of the store added to the one before; version 0 is an empty file."""
 
 
 def connect(path: Path, *, patience: float, existing: bool = False) -> sqlite3.Connection:
@@ -164,11 +174,8 @@ def _check_version(path: Path, version: int) -> None:
 
 def _set_up(database: sqlite3.Connection, path: Path, patience: float) -> None:
     database.execute("BEGIN IMMEDIATE")
-    # Whoever comes second to a new file finds it made.
-    if _pragma(database, "application_id") == 0 and _pragma(database, "schema_version") == 0:
-        for statement in _TABLES:
-            database.execute(statement)
-        database.execute("INSERT INTO meta VALUES ('created_by', ?)", (__version__,))
+    # Whoever comes second finds it made, or brought up to date.
+    _bring_up_to_date(database)
     database.execute("COMMIT")
     mode = switch_to_log(database, patience)
     if mode != "wal":
@@ -180,6 +187,19 @@ def _set_up(database: sqlite3.Connection, path: Path, patience: float) -> None:
     # power cut can undo the last answers (never damage the file), and they are then asked again. FULL would wait for
     # the disk at each answer: about 6 times as long on an idle disk, more on a busy one (bench/store.py).
     database.execute("PRAGMA synchronous = NORMAL")
+
+
+def _bring_up_to_date(database: sqlite3.Connection) -> None:
+    """Add the tables that the file lacks, inside the transaction that is open; what it holds stays as it is."""
+    found = _pragma(database, "user_version")
+    if found >= STORE_VERSION:
+        return
+    for number in range(found + 1, STORE_VERSION + 1):
+        for statement in _ADDED[number]:
+            database.execute(statement)
+    if found == 0:
+        database.execute("INSERT INTO meta VALUES ('created_by', ?)", (__version__,))
+    database.execute(f"PRAGMA user_version = {STORE_VERSION}")
 
 
 def switch_to_log(database: sqlite3.Connection, patience: float) -> str:

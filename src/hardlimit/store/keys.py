@@ -2,7 +2,7 @@
 
 import hashlib
 
-from hardlimit.core import Attend, Case, Generated, Reply, Score, canonical
+from hardlimit.core import Attend, Case, Generated, Reply, Score, Value, canonical
 from hardlimit.probes import Probe
 
 
@@ -32,6 +32,23 @@ def reply_key(model: str, request: Attend | Score) -> bytes:
     (True, False)
     """
     return _digest("reply", model, request)
+
+
+def cell_key(experiment: str, version: int, cell: Value, scale: Value) -> bytes:
+    """Key a measured cell of the lab: the experiment with its version, the cell's settings, and how large the run is.
+
+    Args:
+        experiment: its name.
+        version: of the way in which it measures.
+        cell: what is measured in one piece.
+        scale: extent and seeds.
+    """
+    return _digest("cell", experiment, version, cell, scale)
+
+
+def run_key(experiment: str, scale: Value) -> bytes:
+    """Key the report of a run of the lab: the experiment, and how large the run is."""
+    return _digest("lab report", experiment, scale)
 
 
 def failure_of(reply: Reply) -> str | None:

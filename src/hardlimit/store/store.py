@@ -14,20 +14,29 @@ from hardlimit import __version__
 from hardlimit.core import Answered, Attended, InvalidValueError, Scored, StoreError, Value
 from hardlimit.models import ModelCard
 from hardlimit.probes import Probe
+from hardlimit.store.cells import Measured
 from hardlimit.store.database import connect, reporting
 from hardlimit.store.keys import failure_of
 
 T = TypeVar("T")
 
+ANSWERS = "answers.sqlite"
+"""The store's file in the folder of an audit or of the lab."""
+
 _ROWS_A_QUERY = 500
 _ANSWER = msgspec.json.Decoder(Answered)
 _REPLY = msgspec.json.Decoder(Attended | Scored)
+_MEASURED = msgspec.json.Decoder(Measured)
 
 # The first answer wins, but one that failed makes way for a later one, which then counts as having arrived later.
 _FIRST_WINS = """ON CONFLICT (key) DO UPDATE SET
     id = (SELECT max(id) + 1 FROM {table}), failed = excluded.failed, value = excluded.value WHERE {table}.failed"""
 _KEEP_ANSWER = "INSERT INTO answers (key, failed, model, probe, version, case_id, value) VALUES (?, ?, ?, ?, ?, ?, ?) "
 _KEEP_REPLY = "INSERT INTO replies (key, failed, model, value) VALUES (?, ?, ?, ?) "
+_KEEP_CELL = """INSERT INTO cells (key, experiment, cell, device, seconds, version, value) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO NOTHING"""
+_KEEP_REPORT = """INSERT INTO lab_reports (key, experiment, version, value) VALUES (?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value"""
 _KEEP_ANSWER += _FIRST_WINS.format(table="answers")
 _KEEP_REPLY += _FIRST_WINS.format(table="replies")
 
@@ -61,6 +70,7 @@ class Run(Value, frozen=True):
         version: hardlimit's version.
         started: when, with a time zone.
         finished: when it came to its end, or None where it did not (yet).
+        plan: a key of all that was asked for, where whoever began it gave one.
     """
 
     id: int
@@ -70,6 +80,7 @@ class Run(Value, frozen=True):
     version: str
     started: datetime
     finished: datetime | None = None
+    plan: str = ""
 
 
 class Store:
@@ -186,6 +197,47 @@ class Store:
                 yield Kept(row=row, model=model, probe=probe, version=version, answered=answered)
             last = rows[-1][0]
 
+    def cells(self, keys: Sequence[bytes]) -> dict[bytes, Measured]:
+        """Look up measured cells of the lab.
+
+        Args:
+            keys: from `cell_key`.
+
+        Raises:
+            StoreError: a stored cell cannot be read.
+        """
+        return self._find("cells", keys, _MEASURED, where="")
+
+    def keep_cell(self, key: bytes, measured: Measured, *, experiment: str, cell: str) -> Measured:
+        """Store a measured cell durably.
+
+        Args:
+            key: from `cell_key`.
+            measured: what came out.
+            experiment: its name.
+            cell: the cell's name.
+
+        Returns:
+            The one that counts: this one, or the one that another process had stored before.
+        """
+        value = msgspec.json.encode(measured)
+        row = (key, experiment, cell, measured.device, measured.seconds, __version__, value)
+        return measured if self._execute(_KEEP_CELL, row) else self.cells([key])[key]
+
+    def keep_lab_report(self, key: bytes, document: str, *, experiment: str) -> None:
+        """Store the report of a run of the lab; one that is drawn again takes the place of the one before.
+
+        Args:
+            key: from `run_key`.
+            document: the report as JSON.
+            experiment: its name.
+        """
+        self._execute(_KEEP_REPORT, (key, experiment, __version__, document))
+
+    def lab_reports(self) -> tuple[str, ...]:
+        """Read the reports of the lab as JSON, in the order in which they first were written."""
+        return tuple(document for (document,) in self._read("SELECT value FROM lab_reports ORDER BY id"))
+
     def introduce(self, card: ModelCard) -> None:
         """Keep a model's card, so that its fingerprint can be read later."""
         self._execute("INSERT OR IGNORE INTO models VALUES (?, ?)", (card.fingerprint, msgspec.json.encode(card)))
@@ -196,7 +248,7 @@ class Store:
         decoder = msgspec.json.Decoder(ModelCard)
         return {fingerprint: self._decode("models", row, card, decoder) for row, fingerprint, card in rows}
 
-    def begin(self, card: ModelCard, *, seed: int, budget: str, started: datetime) -> Run:
+    def begin(self, card: ModelCard, *, seed: int, budget: str, started: datetime, plan: str = "") -> Run:
         """Record that a run begins.
 
         Args:
@@ -204,18 +256,21 @@ class Store:
             seed: every case follows from it.
             budget: as asked for, such as `10m`.
             started: when, with a time zone.
+            plan: a key of all that is asked for, to know a finished run again.
 
         Returns:
             The run with its number.
         """
         self.introduce(card)
-        row = (card.fingerprint, str(seed), budget, __version__, _moment(started))
+        run = Run(
+            id=0, model=card.fingerprint, seed=seed, budget=budget, version=__version__, started=started, plan=plan
+        )
+        row = (run.model, str(seed), budget, run.version, _moment(started), plan)
         with reporting(self._path):
             cursor = self._database.execute(
-                "INSERT INTO runs (model, seed, budget, version, started) VALUES (?, ?, ?, ?, ?)", row
+                "INSERT INTO runs (model, seed, budget, version, started, plan) VALUES (?, ?, ?, ?, ?, ?)", row
             )
-        number = int(cursor.lastrowid or 0)
-        return Run(id=number, model=card.fingerprint, seed=seed, budget=budget, version=__version__, started=started)
+        return msgspec.structs.replace(run, id=int(cursor.lastrowid or 0))
 
     def finish(self, run: Run, *, finished: datetime) -> None:
         """Record that a run came to its end.
@@ -228,7 +283,7 @@ class Store:
 
     def runs(self) -> tuple[Run, ...]:
         """Read the runs, in the order in which they began."""
-        rows = self._read("SELECT id, model, seed, budget, version, started, finished FROM runs ORDER BY id")
+        rows = self._read("SELECT id, model, seed, budget, version, started, finished, plan FROM runs ORDER BY id")
         return tuple(
             Run(
                 id=number,
@@ -238,8 +293,9 @@ class Store:
                 version=version,
                 started=datetime.fromisoformat(started),
                 finished=None if finished is None else datetime.fromisoformat(finished),
+                plan=plan,
             )
-            for number, model, seed, budget, version, started, finished in rows
+            for number, model, seed, budget, version, started, finished, plan in rows
         )
 
     def export_parquet(self, path: str | os.PathLike[str]) -> int:
@@ -265,12 +321,14 @@ class Store:
         with reporting(self._path):
             return self._database.execute(query, tuple(values)).fetchall()
 
-    def _find(self, table: str, keys: Sequence[bytes], decoder: msgspec.json.Decoder[T]) -> dict[bytes, T]:
+    def _find(
+        self, table: str, keys: Sequence[bytes], decoder: msgspec.json.Decoder[T], where: str = "AND NOT failed"
+    ) -> dict[bytes, T]:
         found: list[tuple[int, bytes, bytes]] = []
         for start in range(0, len(keys), _ROWS_A_QUERY):
             some = keys[start : start + _ROWS_A_QUERY]
             marks = ", ".join("?" * len(some))
-            found += self._read(f"SELECT id, key, value FROM {table} WHERE key IN ({marks}) AND NOT failed", some)
+            found += self._read(f"SELECT id, key, value FROM {table} WHERE key IN ({marks}) {where}", some)
         return {key: self._decode(table, row, value, decoder) for row, key, value in sorted(found)}
 
     def _decode(self, table: str, row: int, value: bytes, decoder: msgspec.json.Decoder[T]) -> T:

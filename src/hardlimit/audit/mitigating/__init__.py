@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from msgspec import structs
+
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import LimitReport, Mitigation
-from hardlimit.audit.mitigating import context, hallucination, reasoning, retrieval
-from hardlimit.audit.mitigating.advice import advice
+from hardlimit.audit.mitigating import context, hallucination, multimodal, reasoning, retrieval
+from hardlimit.audit.mitigating.advice import advice, family_verdict, speaks_for
 from hardlimit.core import Limit
 
 Tried: TypeAlias = Callable[[Desk, int, LimitReport], tuple[Mitigation, ...]]
@@ -24,4 +26,14 @@ MITIGATIONS: Final[dict[str, Tried]] = {
 }
 """What is tried for each limit; each is called with a desk of the model alone, a seed, and what the study found."""
 
-__all__ = ["MITIGATIONS", "advice"]
+
+def mitigated(desk: Desk, seed: int, report: LimitReport) -> LimitReport:
+    """Try what there is against a limit, and add it to the report of its study."""
+    if report.limit is Limit.MULTIMODAL:
+        return multimodal.mitigated(desk, seed, report)
+    if report.limit is Limit.RETRIEVAL:
+        return retrieval.mitigated(desk, seed, report)
+    return structs.replace(report, mitigations=MITIGATIONS[report.limit.value](desk, seed, report))
+
+
+__all__ = ["MITIGATIONS", "advice", "family_verdict", "mitigated", "speaks_for"]

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from hardlimit.audit.document import Advice, LimitReport, Mitigation
 from hardlimit.core import Limit, Resource, ResourceVerdict, Verdict
-from hardlimit.scaling import Assessed, ScalingReport
+from hardlimit.scaling import ScalingReport
 
 Evidence = Literal["theory", "measured", "both", "none"]
 
@@ -61,21 +61,53 @@ def advice(limits: Sequence[LimitReport], family: ScalingReport | None = None) -
 
 def _with_family(limit: LimitReport, family: ScalingReport | None) -> Sequence[ResourceVerdict]:
     """The verdicts of a limit, with the measured one on parameters where the family's audits give one."""
-    tasks = [each for each in family.tasks if _about(each, limit)] if family is not None else []
-    if not tasks:
+    measured = None if family is None else family_verdict(limit, family)
+    if measured is None:
         return limit.verdicts
-    decided = {each.judged.corrected for each in tasks} - {Verdict.UNDETERMINED}
-    verdict = decided.pop() if len(decided) == 1 else Verdict.UNDETERMINED
-    told = "; ".join(f"{each.judged.scaling.curve.task}: {each.judged.corrected}" for each in tasks)
-    measured = ResourceVerdict(
-        resource=Resource.PARAMETERS, verdict=verdict, because=f"Over the family's sizes: {told}.", basis="measured"
-    )
     return (*(each for each in limit.verdicts if each.resource != Resource.PARAMETERS), measured)
 
 
-def _about(task: Assessed, limit: LimitReport) -> bool:
-    curve = task.judged.scaling.curve
-    return curve.resource is Resource.PARAMETERS and curve.task.startswith(f"{limit.limit}.")
+def family_verdict(limit: LimitReport, family: ScalingReport) -> ResourceVerdict | None:
+    """Judge what more parameters do to a limit, from the curve of `speaks_for` over a family's sizes.
+
+    Args:
+        limit: its measurements, the main one first.
+        family: curves over the sizes, judged.
+
+    Returns:
+        The verdict, or None where that measurement has no curve.
+    """
+    curves = {
+        task.judged.scaling.curve.task: task
+        for task in family.tasks
+        if task.judged.scaling.curve.resource is Resource.PARAMETERS
+    }
+    name = speaks_for(limit)
+    if name is None or name not in curves:
+        return None
+    found = curves[name]
+    one, corrected = found.judged.scaling, found.judged.corrected
+    because = f"{name} over {len(one.curve.points)} sizes of {family.family}: {one.because}"
+    if corrected is not one.verdict:
+        because += f" Alone it would be {one.verdict}; corrected for {len(family.tasks)} curves it is {corrected}."
+    if corrected is Verdict.UNDETERMINED and found.plan is not None:
+        because += f" {found.plan.says}"
+    return ResourceVerdict(resource=Resource.PARAMETERS, verdict=corrected, because=because, basis="measured")
+
+
+def speaks_for(limit: LimitReport) -> str | None:
+    """Name the measurement whose curve over sizes speaks for a limit.
+
+    It is the main one, or where that has no best possible value, to which no loss can be told, the next one that has.
+    """
+    for each in limit.measurements:
+        quantity = each.quantity
+        if (
+            quantity.better != "neither"
+            and (quantity.high if quantity.better == "higher" else quantity.low) is not None
+        ):
+            return each.name
+    return None
 
 
 def best(mitigations: Sequence[Mitigation]) -> Mitigation | None:

@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+import numpy as np
+from msgspec import structs
+
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import Mitigation
 from hardlimit.audit.judging import judge
@@ -11,13 +14,19 @@ from hardlimit.core import ARTEFACTS, Answered, Case, Estimate, Grade, Interval
 from hardlimit.mitigations import Policy
 from hardlimit.models import Model, Studies
 from hardlimit.probes import Probe
-from hardlimit.stats import compare_paired, estimate, holm
+from hardlimit.stats import Paired, compare_clustered, compare_paired, estimate, holm, paired_difference_interval
 
 MARGIN = 0.05
 """Least change of a share that counts as one."""
 
 FEWEST = 10
 """Below as many cases nothing is said."""
+
+FEWEST_CLUSTERS = 3
+"""Nor with fewer haystacks, or whatever cases share: two cannot tell how much they differ."""
+
+_DRAWS = 230
+"""Seed of the draws of whole clusters; the same answers give the same interval."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ def tried(desk: Desk, probe: Probe, cases: Sequence[Case], trials: Sequence[Tria
 
     Returns:
         One entry per policy and outcome, with p-values that are not adjusted yet; a policy with fewer than ten answered
-        cases has none.
+        cases, or whose cases come from fewer than three haystacks, has none.
     """
     trials = [trial for trial in trials if not (trial.rewords and isinstance(desk.model, Studies))]
     alone = {item.case.id: item for item in desk.share(1 / (1 + len(trials))).ask(probe, cases, what="without help")}
@@ -79,7 +88,7 @@ def tried(desk: Desk, probe: Probe, cases: Sequence[Case], trials: Sequence[Tria
         helped = _helped(share, trial).ask(
             probe, [case for case in cases if case.id in alone], what=f"with {trial.name}"
         )
-        if len(helped) >= FEWEST:
+        if len(helped) >= FEWEST and len(set(clusters_of(helped))) >= FEWEST_CLUSTERS:
             found += [compared(trial, outcome, alone, helped) for outcome in trial.outcomes]
     return found
 
@@ -91,7 +100,7 @@ def _helped(desk: Desk, trial: Trial) -> Desk:
 def compared(trial: Trial, outcome: Outcome, alone: dict[str, Answered], helped: Sequence[Answered]) -> Mitigation:
     """Compare the answers with a policy to those without, case by case; the p-value is not adjusted yet."""
     before = [alone[item.case.id] for item in helped]
-    paired = compare_paired([outcome.counts(item) for item in before], [outcome.counts(item) for item in helped])
+    paired = _paired(outcome, before, helped)
     sign = 1 if outcome.better == "higher" else -1
     gain = Estimate(
         value=sign * paired.difference.value, interval=_signed(paired.difference.interval, sign), n=len(helped)
@@ -113,10 +122,40 @@ def compared(trial: Trial, outcome: Outcome, alone: dict[str, Answered], helped:
     )
 
 
+def _paired(outcome: Outcome, before: Sequence[Answered], after: Sequence[Answered]) -> Paired:
+    """Compare case by case; where several cases share a haystack or the like, that is what is drawn and flipped.
+
+    Few clusters that all agree would give the bootstrap an interval of no width. So it is made at least as wide as if
+    the cases of a cluster told no more than one, which is the worst that sharing can do.
+    """
+    first, second = ([outcome.counts(item) for item in items] for items in (before, after))
+    clusters = clusters_of(after)
+    count = len(set(clusters))
+    if count == len(clusters):
+        return compare_paired(first, second)
+    found = compare_clustered(first, second, clusters, rng=np.random.default_rng(_DRAWS))
+    worse, better = (round(part * count / len(clusters)) for part in (found.only_first, found.only_second))
+    interval = _hull(found.difference.interval, paired_difference_interval(worse, better, count))
+    return structs.replace(found, difference=structs.replace(found.difference, interval=interval))
+
+
+def _hull(first: Interval, second: Interval) -> Interval:
+    lows, highs = (first.low, second.low), (first.high, second.high)
+    return Interval(
+        low=min(low for low in lows if low is not None),
+        high=max(high for high in highs if high is not None),
+        level=first.level,
+        method=f"{first.method}, at least that of one case a cluster",
+    )
+
+
+def clusters_of(items: Sequence[Answered]) -> list[str]:
+    """What each case shares with others; a case that shares nothing stands for itself."""
+    return [item.case.cluster or item.case.id for item in items]
+
+
 def adjusted(found: Sequence[Mitigation]) -> tuple[Mitigation, ...]:
     """Adjust the p-values of the mitigations of one limit (Holm)."""
-    from msgspec import structs
-
     if not found:
         return ()
     p_values = holm([each.p_value for each in found])

@@ -1,62 +1,60 @@
 """What helps a reader of passages: fewer of them, another order, and against planted texts a vote of isolated ones."""
 
 import numpy as np
+from msgspec import structs
 
 from hardlimit.audit.desk import Desk
-from hardlimit.audit.document import Mitigation
-from hardlimit.audit.mitigating.measuring import FEWEST, RIGHT, Outcome, Trial, adjusted, tried
+from hardlimit.audit.document import LimitReport, Mitigation
+from hardlimit.audit.mitigating.measuring import FEWEST, Trial, adjusted, tried
+from hardlimit.audit.mitigating.voting import Voting, voting
 from hardlimit.audit.retrieval.asking import PASSAGES, POSITIONS, TOKENS_A_PASSAGE
 from hardlimit.core import Grade
-from hardlimit.mitigations import IsolateThenVote, Reorder, Select
+from hardlimit.mitigations import Reorder, Select
 from hardlimit.models import Scores, Studies
 from hardlimit.probes.retrieval import Passages
-from hardlimit.probes.retrieval.measure import misled
 
-CASES = 40
+CASES = 32
+"""Questions at most; the last mitigation, which asks most for each, gets all that the others leave of the budget."""
+
 POSITION_ITEMS = 32
 """Questions at every position behind the profile; where the study of retrieval has asked them, they cost nothing."""
 
-VOTED_CASES = 24
-VOTED_PASSAGES = 5
-TOLD = 3
-"""Of those, passages that state the fact, each in other words: a vote needs more than one witness."""
+VOTING = 0.5
+"""Part of the budget for the votes."""
 
-DOSES = (0, 1, 2)
 _SEED = 220
+
+
+def mitigated(desk: Desk, seed: int, report: LimitReport) -> LimitReport:
+    """Try what there is, and add it to the report with what theory certifies of the votes (RETR-6)."""
+    vote, rest = _tried(desk, seed)
+    return structs.replace(
+        report, mitigations=adjusted([*rest, *vote.mitigations]), findings=(*report.findings, *vote.findings)
+    )
 
 
 def mitigations(desk: Desk, seed: int) -> tuple[Mitigation, ...]:
     """Fewer passages, a better order, and isolate-then-vote: against planted texts, and what it costs without any."""
+    vote, rest = _tried(desk, seed)
+    return adjusted([*rest, *vote.mitigations])
+
+
+def _tried(desk: Desk, seed: int) -> tuple[Voting, list[Mitigation]]:
     if isinstance(desk.model, Studies):
-        return ()  # a toy knows only the prompts that it was shown
-    left = len(DOSES) + 1
-    found: list[Mitigation] = []
-    for dose in DOSES:
-        found += _vote(desk.share(1 / left), seed, dose)
-        left -= 1
-    return adjusted([*_thinned(desk, seed), *found])
-
-
-def _vote(desk: Desk, seed: int, dose: int) -> list[Mitigation]:
-    """Isolate-then-vote with some planted texts in place of noise; the right answer is told by three passages."""
-    noise = 1 - TOLD / VOTED_PASSAGES
-    probe = Passages(passages=VOTED_PASSAGES, noise=noise, poison=dose, rule="any knowledge")
-    setting = f"({dose or 'none'} of {VOTED_PASSAGES} passages planted)"
-    right = Outcome(f"right answers {setting}", "higher", RIGHT.counts)
-    attacked = Outcome(f"attack answers {setting}", "lower", misled)
-    trial = Trial("isolate-then-vote", IsolateThenVote(), (attacked, right) if dose else (right,))
-    return tried(desk, probe, probe.cases(seed=seed + _SEED, n=VOTED_CASES), [trial])
+        return Voting((), ()), []  # a toy knows only the prompts that it was shown
+    vote = voting(desk.share(VOTING), seed)
+    return vote, _thinned(desk, seed)
 
 
 def _thinned(desk: Desk, seed: int) -> list[Mitigation]:
     """Fewer passages, and another order, where one passage tells and the others are about the same topic."""
     probe = Passages(passages=PASSAGES, budget=TOKENS_A_PASSAGE * PASSAGES, rule="any knowledge")
     trials = [Trial(f"the best of {PASSAGES} passages by words", Select(k=1, by="words"))]
-    if isinstance(desk.model, Scores):
-        trials.append(Trial(f"the best of {PASSAGES} passages by the model's likelihood", Select(k=1, by="model")))
     profile = profile_of(desk.share(0.3), seed)
     if profile:
         trials.append(Trial(f"{PASSAGES} passages in their best order", Reorder(profile=profile)))
+    if isinstance(desk.model, Scores):
+        trials.append(Trial(f"the best of {PASSAGES} passages by the model's likelihood", Select(k=1, by="model")))
     return tried(desk, probe, probe.cases(seed=seed + _SEED + 1, n=CASES), trials)
 
 

@@ -2,12 +2,13 @@
 
 from hardlimit.report.charts import context, hallucination, multimodal, reasoning, retrieval
 from hardlimit.report.charts.generic import generic
+from hardlimit.report.charts.lab import lab_pictures
 from hardlimit.report.charts.picture import Key, Picture, Scene
 from hardlimit.report.charts.theme import CONFIG
 
 DRAWERS = hallucination.DRAWERS | context.DRAWERS | reasoning.DRAWERS | retrieval.DRAWERS | multimodal.DRAWERS
 
-__all__ = ["CONFIG", "Key", "Picture", "Scene", "pictures"]
+__all__ = ["CONFIG", "Key", "Picture", "Scene", "lab_pictures", "pictures"]
 
 
 def pictures(scene: Scene) -> tuple[Picture, ...]:
