@@ -242,4 +242,4 @@ def test_refusals(made, message):
 
 def test_the_documentation_runs():
     path = Path(__file__).parents[2] / "docs" / "mitigations.md"
-    assert doctest.testfile(str(path), module_relative=False) == doctest.TestResults(failed=0, attempted=9)
+    assert doctest.testfile(str(path), module_relative=False) == doctest.TestResults(failed=0, attempted=15)

@@ -196,6 +196,7 @@ VACUOUS = [
     (q.recall_needed(0.2, 0.3, 0.9), "distractors already do no harm: retrieval pays at any recall"),
     (q.recall_needed(0.95, 0.3, 0.9), "the closed book beats even the gold passage: retrieval never pays"),
     (q.certificate(3, 3), "a tied vote withstands nothing"),
+    (q.turned_share(0, 20, 1), "no vote is certified"),
     (m.information_ceiling(20.0, 8), "accuracy can never exceed 1, so nothing is excluded"),
     (m.caption_bits(0.3, 0.2, 0.2), "mentions do not depend on presence, so captions say nothing"),
     (paper_context.untrained_movement(), "the distance was trained, with many updates, whatever its share"),

@@ -1,30 +1,22 @@
-"""Passages in a prompt: read one by one and put to the vote, put into a better order, or thinned out.
+"""Passages in a prompt: read one by one and put to the vote, ranked anew, put into a better order, or thinned out.
 
 A policy finds the passages in the last turn, as `probes.retrieval.Prompt` writes them; where it finds none, it asks the
 question as it stands.
 """
 
 from collections import Counter
-from collections.abc import Generator, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
 
-from hardlimit.core import Generate, Generated, InvalidValueError, Message, Score, Scored, Value
+from hardlimit.core import Generate, Generated, InvalidValueError, Scored, Value
 from hardlimit.mitigations.asking import abstention, question_of, reworded
 from hardlimit.mitigations.policy import Dialogue
+from hardlimit.mitigations.reranking import By, ranked
 from hardlimit.probes.grading import fold, grade_reply
-from hardlimit.probes.retrieval import BM25, Corpus, Document, Prompt, Query, passages_in
-
-By: TypeAlias = Literal["words", "model", "as given"]
-"""How passages are ranked: by BM25 against the question; by how likely the model finds the question after the passage
-alone; or as they stand, because a retriever has ranked them."""
-
-Ranking: TypeAlias = Generator[Sequence[Generate | Score], list[Generated | Scored], list[int]]
-"""A dialogue that ends with the passages' indices, the best first."""
+from hardlimit.probes.retrieval import Prompt, passages_in
 
 ALONE = "Answer the question from the passage alone, in a few words. If it does not tell the answer, say: I don't know."
-LIKELIHOOD = "Passage: {text}\n\nWrite one question that this passage answers."
 
 
 class Ballot(Value, frozen=True):
@@ -74,6 +66,7 @@ class IsolateThenVote(Value, frozen=True):
         Xiang et al. (2024), Certifiably robust RAG against retrieval corruption (arXiv:2405.15556). The form in which
         answers are compared is this package's own.
 
+    >>> from hardlimit.core import Message
     >>> texts = ("Suva is the capital.", "The capital is Suva.", "The answer is Nadi.")
     >>> prompt = Prompt(rule="Use them.", passages=texts, question="What is the capital of Fiji?").write()
     >>> dialogue = IsolateThenVote().answer(Generate(messages=(Message(role="user", content=prompt),), max_tokens=8))
@@ -157,6 +150,7 @@ class Select(Value, frozen=True):
         Ranking by the likelihood of the question: Sachan et al. (2022), Improving passage retrieval with zero-shot
         question generation.
 
+    >>> from hardlimit.core import Message
     >>> texts = ("Nadi has an airport.", "The capital of Fiji is Suva.")
     >>> prompt = Prompt(rule="Use them.", passages=texts, question="What is the capital of Fiji?").write()
     >>> dialogue = Select(k=1).answer(Generate(messages=(Message(role="user", content=prompt),), max_tokens=8))
@@ -181,6 +175,43 @@ class Select(Value, frozen=True):
         return (yield from _asked(_with(request, prompt, sorted(best[: self.k]))))
 
 
+class Rerank(Value, frozen=True):
+    r"""Ranks the passages anew, the best first, and keeps the best k of them.
+
+    A reader that reads the first passage best is helped twice: by what stands first, and by what is left out. Where it
+    reads another place best, use `Reorder`; to leave out and else leave the order as it is, use `Select`.
+
+    Args:
+        k: passages kept, >= 1; None for all.
+        by: how they are ranked; see `reranking`.
+
+    >>> from hardlimit.core import Message
+    >>> texts = ("Nadi has an airport.", "The capital of Fiji is Suva.", "Fiji has islands.")
+    >>> prompt = Prompt(rule="Use them.", passages=texts, question="What is the capital of Fiji?").write()
+    >>> dialogue = Rerank(k=2, by="words").answer(
+    ...     Generate(messages=(Message(role="user", content=prompt),), max_tokens=8)
+    ... )
+    >>> passages_in(next(dialogue)[0].messages[0].content).passages
+    ('The capital of Fiji is Suva.', 'Fiji has islands.')
+    """
+
+    k: int | None = None
+    by: By = "model"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.k is not None and self.k < 1:
+            raise InvalidValueError(f"Rerank.k must be >= 1 or None, got {self.k}.")
+
+    def answer(self, request: Generate) -> Dialogue:
+        """Rank, keep, ask."""
+        prompt = passages_in(question_of(request))
+        if len(prompt.passages) < 2:
+            return (yield from _asked(request))
+        best = yield from ranked(prompt, self.by)
+        return (yield from _asked(_with(request, prompt, best[: self.k])))
+
+
 class Reorder(Value, frozen=True):
     """Puts the likeliest passages where the model reads best; it leaves none out and costs no further token.
 
@@ -194,6 +225,7 @@ class Reorder(Value, frozen=True):
         chances: that the needed passage has each rank, where that is known; at least one, in [0, 1], and 0 for ranks
             beyond. Empty: a better rank is a better chance.
 
+    >>> from hardlimit.core import Message
     >>> texts = ("Nadi has an airport.", "The capital of Fiji is Suva.", "Kava is a drink.")
     >>> prompt = Prompt(rule="Use them.", passages=texts, question="What is the capital of Fiji?").write()
     >>> policy = Reorder(profile=(0.5, 0.4, 0.9))
@@ -237,35 +269,6 @@ class Reorder(Value, frozen=True):
         places = np.empty(k, dtype=np.int64)
         places[np.argsort(-chances, kind="stable")] = np.argsort(-read, kind="stable")
         return tuple(places.tolist())
-
-
-def ranked(prompt: Prompt, by: By) -> Ranking:
-    """Rank the passages of a prompt, the best first; equal ones stay in their order.
-
-    >>> texts = ("Nadi has an airport.", "The capital of Fiji is Suva.")
-    >>> prompt = Prompt(rule="", passages=texts, question="What is the capital of Fiji?")
-    >>> try:
-    ...     next(ranked(prompt, "words"))
-    ... except StopIteration as stop:
-    ...     stop.value
-    [1, 0]
-    """
-    texts = prompt.passages
-    if by == "as given":
-        return list(range(len(texts)))
-    if by == "words":
-        corpus = Corpus(name="prompt", documents=tuple(Document(id=str(i), text=t) for i, t in enumerate(texts)))
-        scores = BM25(corpus).scores(Query(id="question", text=prompt.question, answers=())).tolist()
-    else:
-        replies = yield [
-            Score(messages=(Message(role="user", content=LIKELIHOOD.format(text=t)),), continuation=prompt.question)
-            for t in texts
-        ]
-        scores = [
-            reply.log_likelihood if isinstance(reply, Scored) and not reply.error else float("-inf")
-            for reply in replies
-        ]
-    return sorted(range(len(texts)), key=lambda place: (-scores[place], place))
 
 
 def _with(request: Generate, prompt: Prompt, order: Sequence[int]) -> Generate:

@@ -1,17 +1,21 @@
 """What a mitigation of answers is: a policy that asks a model as often as it needs and gives one answer."""
 
-from collections.abc import Generator, Iterator, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from hardlimit.core import Case, Generate, Generated, ModelError, Score, Scored, Usage
-from hardlimit.models import Generates, ModelCard, Scores, Studies, require
+from hardlimit.models import Generates, Model, ModelCard, Scores, Studies, require
+from hardlimit.models.weighing import Weighed
 
 Dialogue: TypeAlias = Generator[Sequence[Generate | Score], list[Generated | Scored], Generated]
 """One question's course: requests go out, their replies come back in order, in rounds; it returns the answer."""
 
 AT_ONCE = 64
+
+Ask = TypeVar("Ask")
+Got = TypeVar("Got", bound=Generated | Scored | Weighed)
 
 
 class Policy(Protocol):
@@ -72,27 +76,9 @@ class Mitigated:
     def generate(self, requests: Sequence[Generate]) -> Iterator[tuple[int, Generated]]:
         """Answer a batch, yielding `(index, reply)` as each dialogue ends."""
         for start in range(0, len(requests), AT_ONCE):
-            for index, reply in self._side_by_side(requests[start : start + AT_ONCE]):
+            dialogues = [self._policy.answer(request) for request in requests[start : start + AT_ONCE]]
+            for index, reply in side_by_side(dialogues, self._asked):
                 yield start + index, reply
-
-    def _side_by_side(self, requests: Sequence[Generate]) -> Iterator[tuple[int, Generated]]:
-        dialogues = [self._policy.answer(request) for request in requests]
-        spent = [Usage(calls=0)] * len(requests)
-        inbox: dict[int, list[Generated | Scored] | None] = dict.fromkeys(range(len(requests)))
-        while inbox:
-            wanted: list[tuple[int, Generate | Score]] = []
-            for index, replies in inbox.items():
-                try:
-                    asks = dialogues[index].send(replies) if replies is not None else next(dialogues[index])
-                    wanted += [(index, ask) for ask in asks]
-                except StopIteration as stop:
-                    yield index, msgspec.structs.replace(stop.value, usage=spent[index])
-            inbox = {index: [] for index, _ in wanted}
-            for (index, _), reply in zip(wanted, self._asked([ask for _, ask in wanted]), strict=True):
-                spent[index] = total(spent[index], reply.usage)
-                taken = inbox[index]
-                assert taken is not None
-                taken.append(reply)
 
     def _asked(self, asks: Sequence[Generate | Score]) -> list[Generated | Scored]:
         """Ask each kind of request in one batch; the replies in the order of the requests."""
@@ -105,12 +91,48 @@ class Mitigated:
         if scoring:
             for index, scored in require(self._model, Scores).score([ask for _, ask in scoring]):
                 got[scoring[index][0]] = scored
-        if len(got) != len(asks):
-            raise ModelError(
-                f"{self._model.card.name} left {len(asks) - len(got)} of {len(asks)} requests without a reply. The "
-                "adapter is at fault: what cannot be answered has to come back as an error."
-            )
-        return [got[place] for place in range(len(asks))]
+        return in_order(got, len(asks), self._model)
+
+
+def side_by_side(
+    dialogues: Sequence[Generator[Sequence[Ask], list[Got], Generated]], ask: Callable[[Sequence[Ask]], list[Got]]
+) -> Iterator[tuple[int, Generated]]:
+    """Run dialogues in rounds, yielding `(index, answer)` as each ends; its usage is the sum of all its replies'.
+
+    Args:
+        dialogues: one per question.
+        ask: gives the replies to the requests of all dialogues of one round, in their order.
+    """
+    spent = [Usage(calls=0)] * len(dialogues)
+    inbox: dict[int, list[Got] | None] = dict.fromkeys(range(len(dialogues)))
+    while inbox:
+        wanted: list[tuple[int, Ask]] = []
+        for index, replies in inbox.items():
+            try:
+                asks = dialogues[index].send(replies) if replies is not None else next(dialogues[index])
+                wanted += [(index, each) for each in asks]
+            except StopIteration as stop:
+                yield index, msgspec.structs.replace(stop.value, usage=spent[index])
+        inbox = {index: [] for index, _ in wanted}
+        for (index, _), reply in zip(wanted, ask([each for _, each in wanted]), strict=True):
+            spent[index] = total(spent[index], reply.usage)
+            taken = inbox[index]
+            assert taken is not None
+            taken.append(reply)
+
+
+def in_order(got: Mapping[int, Got], count: int, model: Model) -> list[Got]:
+    """Replies in the order of their requests.
+
+    Raises:
+        ModelError: one is missing.
+    """
+    if len(got) != count:
+        raise ModelError(
+            f"{model.card.name} left {count - len(got)} of {count} requests without a reply. The adapter is at fault: "
+            "what cannot be answered has to come back as an error."
+        )
+    return [got[place] for place in range(count)]
 
 
 def mitigate(model: Generates, *policies: Policy) -> Generates:

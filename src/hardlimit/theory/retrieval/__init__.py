@@ -42,6 +42,7 @@ from hardlimit.theory.retrieval.poisoning import (
     certified_replacements,
     entry_by_corpus,
     entry_similarity,
+    turned_share,
     votes_for_certificate,
 )
 from hardlimit.theory.retrieval.ranking import (
@@ -110,6 +111,7 @@ __all__ = [
     "subset_bits",
     "sufficient_width",
     "three_dimensions_fail",
+    "turned_share",
     "votes_for_certificate",
     "worst_drift",
 ]

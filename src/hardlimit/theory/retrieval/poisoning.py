@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtrc, ndtri
 
 from hardlimit.core import Bound, Effect, Limit, Resource, Shape, Source, Statement, Status, Verdict
-from hardlimit.core.quantity import CERTIFIED_REPLACEMENTS, ENTRY_SIMILARITY
-from hardlimit.theory.bounding import at_least
+from hardlimit.core.quantity import ATTACK_SUCCESS, CERTIFIED_REPLACEMENTS, ENTRY_SIMILARITY
+from hardlimit.theory.bounding import at_least, at_most
 from hardlimit.theory.domain import Numbers, number, plain, vector, whole, within
 from hardlimit.theory.sources import derived, paper
 
@@ -133,6 +133,31 @@ def certificate(votes: int, runner_up: int) -> Bound:
     reason = "a tied vote withstands nothing" if m < 0 else None
     at = {"votes": votes, "runner_up": runner_up}
     return at_least(RETR_6, CERTIFIED_REPLACEMENTS, max(m, 0), at=at, vacuous=reason)
+
+
+def turned_share(certified: int, votes: int, replacements: int) -> Bound:
+    """Bound the share of votes that so many replaced passages turn: at most those without a certificate against them.
+
+    Args:
+        certified: votes whose certificate withstands as many, 0 to `votes`.
+        votes: how many were counted, >= 1.
+        replacements: m, passages replaced in each, >= 1.
+
+    Returns:
+        An upper bound on `ATTACK_SUCCESS` for these votes.
+
+    Source:
+        RETR-6.
+
+    >>> round(turned_share(15, 20, 1).value, 4)
+    0.25
+    """
+    n = whole("votes", votes, "[1, ∞)")
+    safe = whole("certified", certified, f"[0, {n}]")
+    m = whole("replacements", replacements, "[1, ∞)")
+    at = {"votes": n, "certified": safe, "replacements": m}
+    reason = None if safe else "no vote is certified"
+    return at_most(RETR_6, ATTACK_SUCCESS, (n - safe) / n, at=at, vacuous=reason)
 
 
 def entry_by_corpus(corpora: Sequence[float], passages: int, width: int) -> Shape:
