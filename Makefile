@@ -37,6 +37,7 @@ bench-verdict: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	@$(BIN)/python docs/build_theory.py
+	@$(BIN)/python docs/build_lab.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis

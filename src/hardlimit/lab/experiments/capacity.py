@@ -2,14 +2,13 @@
 
 import lzma
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hardlimit.core import Estimate, Finding, Resource, ResourceVerdict, stand
+from hardlimit.core import Estimate, Finding, Resource, ResourceVerdict, Verdict, stand
 from hardlimit.core.quantity import FACT_ERROR
 from hardlimit.lab.bench import Bench
 from hardlimit.lab.experiment import (
@@ -22,52 +21,36 @@ from hardlimit.lab.experiment import (
     column,
     curve,
     mean,
+    share,
     values,
     where,
 )
+from hardlimit.lab.size import sized
 from hardlimit.lab.tasks import Batch, Tokens, generator
 from hardlimit.lab.training import Training
-from hardlimit.lab.transformer import Architecture, Family
-from hardlimit.scaling import Curve, ScalePoint, ScalingVerdict, verdict
+from hardlimit.lab.transformer import Family
+from hardlimit.scaling import Curve, ScalePoint, verdict
 from hardlimit.theory import hallucination as theory
-
-Floats = NDArray[np.floating]
-Hits = NDArray[np.bool_]
 
 TABLE = 7
 """Stream of the random numbers that facts are made from."""
 
-PLACES = 3
-"""Symbols that name a fact together."""
+HEAD_WIDTH = 4
+LEVELS = (8, 16, 32, 64, 256)
+"""Levels that weights are rounded to before a file is made of them; the fewest that cost no answers count."""
 
-EXPONENT = 1.0
-"""Of the Zipf law by which facts are told and asked for."""
+LEAST_SCALES = 4
 
-BANDS = 16
-"""Equal shares of the facts by how often they are told; what is stored is added up over them."""
-
-LEVELS = (4, 8, 16, 32, 64, 256)
-"""Levels that weights are rounded to before a file is made of them; the file that is fullest counts."""
-
-WIDTHS = {
-    "smoke": (2, 4, 6, 8),
-    "quick": (2, 4, 6, 10, 16, 24, 36, 52),
-    "full": (2, 4, 6, 10, 14, 20, 28, 40, 56, 76),
-}
-SHARES = {
-    "smoke": (),
-    "quick": (0.05, 0.1, 0.2, 0.4, 0.7),
-    "full": (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 2.0),
-}
+DIALS = {"smoke": (1, 2, 3, 4), "quick": (1, 2, 3, 4, 5), "full": (1, 2, 3, 4, 5, 6, 8)}
 
 
 class Facts(NamedTuple):
-    """A table of random facts: three symbols name one, its value is one of q. The table follows from the seed.
+    """A table of random facts: two symbols name one, its value is one of q. The table follows from the seed.
 
     Args:
-        symbols: different symbols at each place; the table has symbols³ facts.
+        symbols: different symbols; the table has symbols² facts.
         values: q.
-        seed: of the table, and of which facts are told often.
+        seed: of the table.
     """
 
     symbols: int
@@ -75,46 +58,24 @@ class Facts(NamedTuple):
     seed: int
 
     @property
-    def count(self) -> int:
-        """N, the number of facts."""
-        return self.symbols**PLACES
-
-    @property
     def vocabulary(self) -> int:
-        """Symbols of each place, and values."""
-        return PLACES * self.symbols + self.values
+        """First symbols, second symbols, and values."""
+        return 2 * self.symbols + self.values
 
-    @property
-    def chances(self) -> Floats:
-        """How often each fact is told and asked for."""
-        return made(self).chances
+    def table(self) -> Tokens:
+        """The value of each fact."""
+        return generator(self.seed, TABLE).integers(self.values, size=self.symbols**2)
 
     def ask(self, facts: Tokens) -> Batch:
         """Ask for some facts."""
-        named = [facts // self.symbols**place % self.symbols + place * self.symbols for place in range(PLACES)]
-        answers = PLACES * self.symbols + made(self).table[facts]
-        return Batch(np.stack(named, axis=1), np.full((facts.size, 1), PLACES - 1), answers[:, None])
+        first, second = np.divmod(facts, self.symbols)
+        tokens = np.stack([first, self.symbols + second], axis=1)
+        answers = 2 * self.symbols + self.table()[facts]
+        return Batch(tokens, np.ones((facts.size, 1), dtype=np.int64), answers[:, None])
 
     def draw(self, rng: np.random.Generator, n: int, progress: float) -> Batch:
-        """Draw facts by the law."""
-        return self.ask(np.minimum(np.searchsorted(made(self).below, rng.random(n)), self.count - 1))
-
-
-class Made(NamedTuple):
-    """The table of a task: chances, their running sums, and the values."""
-
-    chances: Floats
-    below: Floats
-    table: Tokens
-
-
-@lru_cache(maxsize=64)
-def made(task: Facts) -> Made:
-    """Make the table of a task: values at random, and which fact is told how often at random too."""
-    rng = generator(task.seed, TABLE)
-    chances = np.arange(1, task.count + 1) ** -EXPONENT
-    chances = rng.permuted(chances / chances.sum())
-    return Made(chances, chances.cumsum(), rng.integers(task.values, size=task.count))
+        """Draw facts, each equally often."""
+        return self.ask(rng.integers(self.symbols**2, size=n))
 
 
 class Capacity(Experiment):
@@ -122,70 +83,63 @@ class Capacity(Experiment):
 
     name = "capacity"
     says = "How many random facts fit into a model's weights, and does any model hold more than its own file?"
-    version = 2
 
     def design(self, scale: Scale) -> Design:
         """What is decided beforehand."""
-        task, plan = self._task(scale, 0), self._plan(scale)
-        sizes = [shape_of(width, task).parameters for width in WIDTHS[scale.extent]]
-        told = f"{SHARES[scale.extent][0]:g} to {max(SHARES[scale.extent]):g}" if SHARES[scale.extent] else "1"
+        task = self._task(scale, 0)
+        sizes = [sized(dial, task.vocabulary, head_width=HEAD_WIDTH).parameters for dial in DIALS[scale.extent]]
         return Design(
             question="Do memorised facts obey the rate-distortion floor of the memory that holds them, and what would "
             "ten times the weights, or ten times the exposures, do?",
             claims=("HALL-3",),
-            setting=f"{task.count:,} facts, each one of {task.values} values at random "
-            f"({np.log2(task.values):.0f} bits), told and asked for by a Zipf law of exponent {EXPONENT:g}; "
-            f"{len(sizes)} models of one block, width {WIDTHS[scale.extent][0]} to {WIDTHS[scale.extent][-1]}, "
-            f"{sizes[0]:,} to {sizes[-1]:,} weights ({np.log10(sizes[-1] / sizes[0]):.1f} decades), {plan.steps:,} "
-            f"steps of {plan.batch:,} facts; and width {self._middle(scale)} at {told} times these steps, each with a "
-            "schedule of its own. Facts of equal frequency would leave a curve no law can be fitted to: next to no "
-            "error is gone at a tenth of the capacity, and all of it at the capacity. By a Zipf law each decade of "
-            "weights gains about as much. The file is the weights rounded to 4 to 256 levels and compressed by LZMA, "
-            "and of these files the one whose answers carry most bits per bit counts.",
+            setting=f"{task.symbols**2:,} facts, each one of {task.values} values at random "
+            f"({np.log2(task.values):.0f} bits), {len(sizes)} sizes of {sizes[0]:,} to {sizes[-1]:,} weights on one "
+            f"dial, {self._plan(scale).steps:,} steps of {self._plan(scale).batch:,} facts; and one size over a range "
+            "of steps, each with a schedule of its own. The file is the weights rounded to the fewest of 8 to 256 "
+            "levels that lose no more than 1 point of accuracy, compressed by LZMA.",
             size=f"{len(scale.members)} models per size, each with its own facts; every fact is asked, so the only "
             "spread is that between models.",
-            would_refute="A model whose answers carry more bits than its compressed file; or, of the two resources, "
-            "exposures that go on helping a model whose weights are full.",
+            would_refute="A model whose answers carry more bits than its compressed file.",
         )
 
     def cells(self, scale: Scale) -> tuple[Cell, ...]:
         """One cell per size, and one per number of steps."""
-        sizes = (Cell(name=f"size-{width}", settings={"width": width, "share": 1.0}) for width in WIDTHS[scale.extent])
-        steps = (
-            Cell(name=f"steps-{part:g}", settings={"width": self._middle(scale), "share": part})
-            for part in SHARES[scale.extent]
+        sizes = tuple(Cell(name=f"size-{dial}", settings={"dial": dial, "share": 1.0}) for dial in DIALS[scale.extent])
+        if scale.extent == "smoke":
+            return sizes
+        shares = (0.02, 0.05, 0.1, 0.2, 0.4)
+        return sizes + tuple(
+            Cell(name=f"steps-{part:g}", settings={"dial": self._middle(scale), "share": part}) for part in shares
         )
-        return (*sizes, *steps)
 
     def measure(self, cell: Cell, scale: Scale, bench: Bench) -> list[Row]:
         """Train on the facts, ask for all of them, and weigh the file."""
         seeds, whole = scale.members, self._plan(scale)
         tasks = [self._task(scale, seed) for seed in seeds]
-        shape = shape_of(int(cell.settings["width"]), tasks[0])
-        plan = Training(
-            steps=max(1, round(whole.steps * float(cell.settings["share"]))), batch=whole.batch, rate=whole.rate
-        )
+        shape = sized(int(cell.settings["dial"]), tasks[0].vocabulary, head_width=HEAD_WIDTH)
+        plan = Training(steps=max(1, round(whole.steps * float(cell.settings["share"]))), batch=whole.batch, rate=5e-3)
         family, _ = bench.train(cell.name, shape, tasks, plan, seeds)
-        hits, files = recalled(family, tasks), [packed(family, tasks, levels) for levels in LEVELS]
+        facts = tasks[0].symbols ** 2
         rows: list[Row] = []
-        for member, (seed, task) in enumerate(zip(seeds, tasks, strict=True)):
-            kept = max(files, key=lambda file: stored(file.hits[member], task) / file.bytes[member])
+        right = recalled(family, tasks)
+        files = [packed(family, tasks, levels) for levels in LEVELS]
+        for member, seed in enumerate(seeds):
+            kept = [file for file in files if file[0][member] >= right[member] - 0.01 * facts]
+            best = min(kept or files[-1:], key=lambda file: file[1][member])
             rows.append(
                 {
                     "cell": cell.name.partition("-")[0],
-                    "width": int(cell.settings["width"]),
+                    "dial": int(cell.settings["dial"]),
                     "parameters": shape.parameters,
-                    "exposures": plan.steps * plan.batch / task.count,
+                    "exposures": plan.steps * plan.batch / facts,
                     "seed": seed,
-                    "facts": task.count,
-                    "values": task.values,
-                    "right": int(hits[member].sum()),
-                    "missed": float(task.chances[~hits[member]].sum()),
-                    "stored": stored(hits[member], task),
-                    "levels": kept.levels,
-                    "file_right": int(kept.hits[member].sum()),
-                    "file_stored": stored(kept.hits[member], task),
-                    "file_bits": 8 * kept.bytes[member],
+                    "facts": facts,
+                    "values": tasks[0].values,
+                    "right": right[member],
+                    "wrong": facts - right[member],
+                    "n": facts,
+                    "file_right": best[0][member],
+                    "file_bits": 8 * best[1][member],
                 }
             )
         return rows
@@ -193,65 +147,58 @@ class Capacity(Experiment):
     def conclude(self, rows: Sequence[Row], scale: Scale) -> Conclusion:
         """Set errors beside the floor of the smallest file, and judge both resources."""
         by_size, by_steps = where(rows, cell="size"), where(rows, cell="steps")
-        by_steps = [*by_steps, *where(by_size, width=self._middle(scale))] if by_steps else []
-        by_steps.sort(key=lambda row: float(row["exposures"]))
-        density = {str(size): bits.value for size, bits in dense(by_size).items()}
+        full = where(by_size, dial=self._middle(scale))
+        by_steps = [*by_steps, *full] if by_steps else []
         error = self.measurement(
             "error",
             FACT_ERROR,
             scale,
-            points=curve(by_size, ["parameters"], missed),
-            parameters={f"bits_per_parameter.{size}": round(bits, 3) for size, bits in density.items()},
-            note=f"By how often facts are asked for; a guess is wrong in {1 - 1 / float(by_size[0]['values']):.1%}. "
-            f"Stored bits: the sum of N·R_q(error) over {BANDS} bands of frequency.",
+            points=curve(by_size, ["parameters"], wrong),
+            parameters={f"bits_per_parameter.{k}": round(v, 3) for k, v in density(by_size).items()},
+            note="Every fact is asked; a guess is wrong in "
+            f"{1 - 1 / float(by_size[0]['values']):.1%}. Stored bits: N·R_q(error).",
         )
-        plain = self.measurement("error_over_facts", FACT_ERROR, scale, points=curve(by_size, ["parameters"], wrong))
         learning = self.measurement(
-            "error_by_exposures", FACT_ERROR, scale, points=curve(by_steps, ["exposures"], missed)
+            "error_by_exposures", FACT_ERROR, scale, points=curve(by_steps, ["exposures"], wrong)
         )
-        findings = tuple(self._floor(where(by_size, width=width), scale) for width in values(by_size, "width"))
-        tightest = max(float(row["file_stored"]) / float(row["file_bits"]) for row in rows)
-        judged = [scaling(by_size, "parameters", Resource.PARAMETERS)]
-        judged += [scaling(by_steps, "exposures", Resource.DATA)] if by_steps else []
-        fullest = max(dense(by_size).items(), key=lambda item: item[1].value)
-        told = " ".join(f"{one.resource.value.capitalize()}: {one.verdict}. {one.because}" for one in judged)
+        findings = tuple(self._floor(where(by_size, dial=dial), scale) for dial in values(by_size, "dial"))
+        tightest = max(float(stored(row) / float(row["file_bits"])) for row in rows)
+        densest = max(density(by_size).values())
+        verdicts = [self._verdict(by_size, "parameters", Resource.PARAMETERS)]
+        if by_steps:
+            verdicts.append(self._verdict(by_steps, "exposures", Resource.DATA))
         return Conclusion(
-            headline=(
-                f"No model held more than its own file: the closest carried {tightest:.0%} of the bits of it. "
-                if tightest <= 1
-                else f"A model carried {tightest:.0%} of the bits of its own file, which HALL-3 excludes. "
-            )
-            + f"The densest size, {fullest[0]:,} weights, stored {fullest[1].value:.2f} bits per weight. {told}",
+            headline=f"No model held more than its own file: the closest carried {tightest:.0%} of the bits of it. The "
+            f"densest size stored {densest:.2f} bits per weight. {verdicts[0].because}",
             findings=findings,
-            measurements=(error, plain, learning) if by_steps else (error, plain),
-            verdicts=tuple(self._verdict(one) for one in judged),
+            measurements=(error, learning) if by_steps else (error,),
+            verdicts=tuple(verdicts),
             cautions=(
                 "The file is an upper limit of what the weights hold, made by rounding and LZMA; a better packer would "
                 "come closer.",
                 "Bits per weight depend on how long was trained; these models were stopped after a fixed number of "
-                "exposures, and rare facts were told to them a few times only.",
-                "What ten times the weights do is read off at this number of exposures, and what ten times the "
-                "exposures do at one size.",
+                "exposures.",
             ),
         )
 
     @staticmethod
     def _task(scale: Scale, seed: int) -> Facts:
-        return Facts(symbols=scale.choose(8, 14, 20), values=scale.choose(16, 32, 32), seed=seed)
+        return Facts(symbols=scale.choose(16, 32, 64), values=scale.choose(16, 16, 64), seed=seed)
 
     @staticmethod
     def _plan(scale: Scale) -> Training:
-        return Training(steps=scale.choose(60, 300, 1000), batch=scale.choose(256, 512, 1024), rate=5e-3)
+        return Training(steps=scale.choose(100, 300, 1500), batch=scale.choose(256, 512, 1024), rate=5e-3)
 
     @staticmethod
     def _middle(scale: Scale) -> int:
-        return scale.choose(4, 16, 14)
+        return scale.choose(2, 3, 3)
 
     def _floor(self, rows: Sequence[Row], scale: Scale) -> Finding:
-        """The error of one size, over all facts alike, beside the floor that its largest file sets."""
-        bits, size = float(column(rows, "file_bits").max()), int(rows[0]["parameters"])
+        """The error of one size beside the floor that its largest file sets."""
+        bits = float(column(rows, "file_bits").max())
         bound = theory.fact_error_floor(bits, float(rows[0]["facts"]), int(rows[0]["values"]))
-        points = curve(rows, ["parameters"], file_error)
+        size = int(rows[0]["parameters"])
+        points = curve(rows, ["parameters"], lambda r: file_error(r))
         measured = self.measurement("file_error", FACT_ERROR, scale, points=points)
         estimate = points[0].estimate
         return Finding(
@@ -259,68 +206,59 @@ class Capacity(Experiment):
             measurement=measured,
             standing=stand(bound, measured, margin=0.05),
             says=f"{size:,} weights: {estimate.value:.1%} of the facts come back wrong from a file of "
-            f"{bits / 8192:,.1f} KiB, which allows {bound.value:.1%} at best; its answers carry "
-            f"{float(np.mean(column(rows, 'file_stored') / column(rows, 'file_bits'))):.0%} of its bits.",
+            f"{bits / 8192:,.1f} KiB, which allows {bound.value:.1%} at best.",
         )
 
     @staticmethod
-    def _verdict(judged: ScalingVerdict) -> ResourceVerdict:
-        curve_ = judged.curve
+    def _verdict(rows: Sequence[Row], along: str, resource: Resource) -> ResourceVerdict:
+        every = curve(rows, [along], wrong)
+        points = [
+            ScalePoint(scale=float(point.at[along]), value=point.estimate.value, n=point.estimate.n)
+            for point in every
+            if point.estimate.value > 0
+        ]
+        none = len(every) - len(points)
+        if len(points) < LEAST_SCALES:
+            return ResourceVerdict(
+                resource=resource,
+                verdict=Verdict.UNDETERMINED,
+                because=f"Random facts, by {along}: {none} of {len(every)} scales made no error at all, which leaves "
+                "too few for a curve.",
+                basis="measured",
+                claims=("HALL-3",),
+            )
+        points.sort(key=lambda point: point.scale)
+        judged = verdict(
+            Curve(
+                task="random facts", metric="error", points=tuple(points), resource=resource, better="lower", best=0.0
+            )
+        )
         return ResourceVerdict(
-            resource=judged.resource,
+            resource=resource,
             verdict=judged.verdict,
-            because=f"Random facts, {len(curve_.points)} scales over {judged.decades:.1f} decades, error "
-            f"{curve_.values[0]:.1%} to {curve_.values[-1]:.1%}: {judged.because}",
+            because=f"Random facts, by {along}: {judged.because}"
+            + (f" ({none} scales without any error are left out.)" if none else ""),
             basis="measured",
             claims=("HALL-3",),
         )
 
 
-def shape_of(width: int, task: Facts) -> Architecture:
-    """A model of one block, by its width."""
-    heads = 2 if width >= 16 else 1
-    return Architecture(
-        vocabulary=task.vocabulary, layers=1, width=width, heads=heads, kv_heads=heads, positions="none"
-    )
-
-
-def scaling(rows: Sequence[Row], along: str, resource: Resource) -> ScalingVerdict:
-    """What ten times the resource does to the error, from its mean over seeds at each scale.
-
-    Every fact is asked, so counts say nothing about the noise; it is read off the curve's own residuals.
-    """
-    points = tuple(
-        ScalePoint(scale=float(point.at[along]), value=point.estimate.value)
-        for point in sorted(curve(rows, [along], missed), key=lambda point: float(point.at[along]))
-    )
-    return verdict(
-        Curve(task="random facts", metric="error", points=points, resource=resource, better="lower", best=0.0)
-    )
-
-
 @torch.no_grad()
-def recalled(family: Family, tasks: Sequence[Facts]) -> Hits:
-    """Ask each member for all of its facts; which come back right, (members, facts)."""
-    parts = []
-    for part in np.array_split(np.arange(tasks[0].count), max(1, tasks[0].count // 4096)):
+def recalled(family: Family, tasks: Sequence[Facts]) -> list[int]:
+    """Ask each member for all of its facts and count the right answers."""
+    every = np.arange(tasks[0].symbols ** 2)
+    right = np.zeros(len(tasks), dtype=np.int64)
+    for part in np.array_split(every, max(1, every.size // 4096)):
         asked = [task.ask(part) for task in tasks]
         tokens = torch.from_numpy(np.stack([batch.tokens for batch in asked])).to(family.device)
         rows = torch.from_numpy(np.stack([batch.rows for batch in asked])).to(family.device)
         said = family(tokens, rows).argmax(-1).cpu().numpy()
-        parts.append((said == np.stack([batch.answers for batch in asked]))[..., 0])
-    return np.concatenate(parts, axis=1)
-
-
-class Packed(NamedTuple):
-    """Files of a family: levels of a weight, what each file recalls (members, facts), and its bytes."""
-
-    levels: int
-    hits: Hits
-    bytes: list[int]
+        right += (said == np.stack([batch.answers for batch in asked])).sum((1, 2))
+    return [int(count) for count in right]
 
 
 @torch.no_grad()
-def packed(family: Family, tasks: Sequence[Facts], levels: int) -> Packed:
+def packed(family: Family, tasks: Sequence[Facts], levels: int) -> tuple[list[int], list[int]]:
     """Round each matrix to so many levels, and return what is still recalled and the bytes of each compressed file.
 
     The levels of a matrix lie evenly in ±3 of its standard deviation, which the file holds as one float32.
@@ -333,11 +271,11 @@ def packed(family: Family, tasks: Sequence[Facts], levels: int) -> Packed:
         code = ((part + reach) / step).round().clamp(0, levels - 1)
         codes.append((code, code * step - reach))
     family.weights.copy_(torch.cat([rounded for _, rounded in codes], dim=1))
-    hits = recalled(family, tasks)
+    right = recalled(family, tasks)
     family.weights.copy_(before)
     whole = torch.cat([code for code, _ in codes], dim=1).to(torch.uint8).cpu().numpy()
     sizes = [len(lzma.compress(bits_of(row, levels), preset=9)) + 4 * len(codes) for row in whole]
-    return Packed(levels, hits, sizes)
+    return right, sizes
 
 
 def bits_of(codes: NDArray[np.uint8], levels: int) -> bytes:
@@ -350,42 +288,26 @@ def bits_of(codes: NDArray[np.uint8], levels: int) -> bytes:
     return np.packbits(np.unpackbits(codes[:, None], axis=1)[:, 8 - width :]).tobytes()
 
 
-def stored(hits: Hits, task: Facts) -> float:
-    """Bits that the answers carry: Σ N·R_q(error) over bands of facts told about equally often.
-
-    R_q is convex, so that the sum is a lower limit of what was kept, and larger than N·R_q of the mean error.
-
-    >>> task = Facts(symbols=4, values=2, seed=0)
-    >>> stored(np.ones(64, dtype=np.bool_), task), stored(np.arange(64) % 2 == 0, task) < 16
-    (64.0, True)
-    """
-    guess, order = 1 - 1 / task.values, np.argsort(-task.chances, kind="stable")
-    return float(
-        sum(
-            theory.bits_needed(band.size, task.values, min(1 - float(band.mean()), guess))
-            for band in np.array_split(hits[order], BANDS)
-        )
-    )
-
-
-def missed(rows: Sequence[Row]) -> Estimate:
-    """Share of the questions that are answered wrong, when facts are asked for as often as they are told."""
-    return mean(column(rows, "missed"))
-
-
 def wrong(rows: Sequence[Row]) -> Estimate:
-    """Share of all facts that came back wrong."""
-    return mean(1 - column(rows, "right") / column(rows, "facts"))
+    """Share of facts that came back wrong."""
+    return share(rows, "wrong")
 
 
 def file_error(rows: Sequence[Row]) -> Estimate:
-    """Share of all facts that the compressed file gets wrong."""
-    return mean(1 - column(rows, "file_right") / column(rows, "facts"))
+    """Share of facts that the compressed file gets wrong."""
+    return mean(1 - column(rows, "file_right") / column(rows, "n"), int(column(rows, "n").sum()))
 
 
-def dense(rows: Sequence[Row]) -> dict[int, Estimate]:
+def stored(row: Row) -> float:
+    """Bits that a file's answers carry, N·R_q(error)."""
+    facts, q = float(row["facts"]), int(row["values"])
+    error = min(1 - float(row["file_right"]) / facts, 1 - 1 / q)
+    return float(theory.bits_needed(facts, q, error))
+
+
+def density(rows: Sequence[Row]) -> dict[str, float]:
     """Stored bits per weight at each size, mean over seeds."""
     return {
-        int(size): mean(column(where(rows, parameters=size), "stored") / float(size))
+        str(size): float(np.mean([stored(row) / float(size) for row in where(rows, parameters=size)]))
         for size in values(rows, "parameters")
     }
