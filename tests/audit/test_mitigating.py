@@ -337,3 +337,9 @@ def test_results_about_something_else_say_nothing_about_a_limit():
     one = [verdict(Resource.PARAMETERS, Verdict.UNDETERMINED, "theory")]
     rows = advice_of([limit(one)], family("mmlu", [0.3, 0.45, 0.57, 0.66, 0.73, 0.79, 0.83, 0.87]))
     assert [row.evidence for row in rows] == ["none"]
+
+
+def test_the_problems_of_reasoning_share_no_worked_examples():
+    """Cases that share them would count as one in a paired comparison, and forty of them as three."""
+    cases = reasoning.problems(Arithmetic(digits=reasoning.DIGITS), seed=0)
+    assert len({case.cluster for case in cases}) == len({case.id for case in cases}) == len(cases) == reasoning.CASES

@@ -117,7 +117,8 @@ def test_no_profile_of_too_few_answers(desk, believing):
 
 
 def test_toys_are_not_asked_in_other_words(desk):
-    assert retrieval.mitigations(desk(Reader([])), seed=0) == ()
+    nothing = LimitReport(limit=Limit.RETRIEVAL, applies=True, headline="x")
+    assert mitigated(desk(Reader([])), 0, nothing) == nothing
 
 
 def test_votes_from_shared_readings_are_those_of_the_policy(desk, believing, monkeypatch):

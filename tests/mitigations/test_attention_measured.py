@@ -5,7 +5,7 @@ import pytest
 from hardlimit.audit.budget import Budget, Meter
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import LimitReport
-from hardlimit.audit.mitigating import MITIGATIONS, context
+from hardlimit.audit.mitigating import context, mitigated
 from hardlimit.audit.mitigating.measuring import Trial, measured
 from hardlimit.core import Estimate, Interval, Limit, Measurement, Silent, Tally, Verdict
 from hardlimit.core.quantity import EFFECTIVE_CONTEXT
@@ -54,7 +54,7 @@ def test_a_model_that_is_asked_instead_is_compared_on_the_same_cases(desk_of):
 
 def test_what_does_not_run_here_cannot_be_changed(desk_of):
     nothing = LimitReport(limit=Limit.CONTEXT, applies=True, headline="x")
-    assert MITIGATIONS[Limit.CONTEXT.value](desk_of(FiniteMemory(tokens=300)), 0, nothing) == ()
+    assert mitigated(desk_of(FiniteMemory(tokens=300)), 0, nothing) == nothing
 
 
 @pytest.mark.local

@@ -6,7 +6,7 @@ from msgspec import structs
 from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import LimitReport, Mitigation
 from hardlimit.audit.mitigating.measuring import FEWEST, Trial, adjusted, tried
-from hardlimit.audit.mitigating.voting import Voting, voting
+from hardlimit.audit.mitigating.voting import voting
 from hardlimit.audit.retrieval.asking import PASSAGES, POSITIONS, TOKENS_A_PASSAGE
 from hardlimit.core import Grade
 from hardlimit.mitigations import Reorder, Select
@@ -22,40 +22,40 @@ POSITION_ITEMS = 32
 VOTING = 0.5
 """Part of the budget for the votes."""
 
+FEWER = 0.7
+"""Part of the rest for fewer passages, which promise more than another order and cost less to measure."""
+
+PROFILE = 0.7
+"""Part of what is left then for the profile behind the best order."""
+
 _SEED = 220
 
 
 def mitigated(desk: Desk, seed: int, report: LimitReport) -> LimitReport:
-    """Try what there is, and add it to the report with what theory certifies of the votes (RETR-6)."""
-    vote, rest = _tried(desk, seed)
+    """Fewer passages, a better order, and isolated votes, with what theory certifies of the votes (RETR-6)."""
+    if isinstance(desk.model, Studies):
+        return report  # A toy knows only the prompts that it was shown.
+    vote = voting(desk.share(VOTING), seed)
+    rest = _thinned(desk, seed)
     return structs.replace(
         report, mitigations=adjusted([*rest, *vote.mitigations]), findings=(*report.findings, *vote.findings)
     )
 
 
-def mitigations(desk: Desk, seed: int) -> tuple[Mitigation, ...]:
-    """Fewer passages, a better order, and isolate-then-vote: against planted texts, and what it costs without any."""
-    vote, rest = _tried(desk, seed)
-    return adjusted([*rest, *vote.mitigations])
-
-
-def _tried(desk: Desk, seed: int) -> tuple[Voting, list[Mitigation]]:
-    if isinstance(desk.model, Studies):
-        return Voting((), ()), []  # a toy knows only the prompts that it was shown
-    vote = voting(desk.share(VOTING), seed)
-    return vote, _thinned(desk, seed)
-
-
 def _thinned(desk: Desk, seed: int) -> list[Mitigation]:
-    """Fewer passages, and another order, where one passage tells and the others are about the same topic."""
+    """Fewer passages, where one tells and the others are about the same topic; then the same passages reordered."""
     probe = Passages(passages=PASSAGES, budget=TOKENS_A_PASSAGE * PASSAGES, rule="any knowledge")
+    cases = probe.cases(seed=seed + _SEED + 1, n=CASES)
     trials = [Trial(f"the best of {PASSAGES} passages by words", Select(k=1, by="words"))]
-    profile = profile_of(desk.share(0.3), seed)
-    if profile:
-        trials.append(Trial(f"{PASSAGES} passages in their best order", Reorder(profile=profile)))
     if isinstance(desk.model, Scores):
-        trials.append(Trial(f"the best of {PASSAGES} passages by the model's likelihood", Select(k=1, by="model")))
-    return tried(desk, probe, probe.cases(seed=seed + _SEED + 1, n=CASES), trials)
+        trials.insert(0, Trial(f"the best of {PASSAGES} passages by the model's likelihood", Select(k=1, by="model")))
+    found = tried(desk.share(FEWER), probe, cases, trials)
+    profile = profile_of(desk.share(PROFILE), seed)
+    if profile:
+        found += tried(
+            desk, probe, cases, [Trial(f"{PASSAGES} passages in their best order", Reorder(profile=profile))]
+        )
+    return found
 
 
 def profile_of(desk: Desk, seed: int) -> tuple[float, ...]:
