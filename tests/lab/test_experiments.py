@@ -1,7 +1,5 @@
 """Experiments: their tasks against brute force, their readings against definitions, their conclusions from rows."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,7 @@ import torch
 from hardlimit.core import Estimate, Interval, InvalidValueError, Standing
 from hardlimit.lab.catalog import EXPERIMENTS
 from hardlimit.lab.experiment import Scale, curve, share
-from hardlimit.lab.experiments import capacity, crowding, dimension, hops, monofacts
+from hardlimit.lab.experiments import crowding, dimension, hops
 from hardlimit.lab.tasks import NOTHING, generator
 from hardlimit.lab.transformer import Architecture, Family
 from hardlimit.lab.worlds import needles
@@ -62,27 +60,6 @@ def test_pointers_lead_where_they_lead(scratchpad):
         assert answers.tolist() == ([*wanted, NOTHING] if scratchpad else [wanted[1]])
 
 
-def test_a_world_counts_what_its_corpus_tells():
-    task = monofacts.People(8, 4, 500, 1.0, seed=2)
-    world = monofacts.made(task)
-    told = world.times_told()
-    for person in range(64):
-        assert told[person] == sum((world.people == person) & (world.said == world.facts[person]))
-    unknown = (world.said == 4).mean()
-    assert abs(unknown - 0.1) < 0.05 and math.isclose(world.chances.sum(), 1.0)
-    assert set(world.said[world.said != 4] - world.facts[world.people][world.said != 4]) == {0}
-
-
-def test_the_calibration_gap_is_the_definition():
-    """Two questions of three values: a sure wrong answer counts in full, the true law not at all."""
-    sure_wrong = np.array([[0.0, 1.0, 0.0, 0.0]])
-    assert monofacts.calibration_gap(sure_wrong, np.array([0]), 3) == 1.0
-    truth = np.array([[0.9, 0.0, 0.0, 0.1]])
-    assert monofacts.calibration_gap(truth, np.array([0]), 3) == 0.0
-    unknown = np.array([[0.0, 0.0, 0.0, 1.0]])
-    assert monofacts.calibration_gap(unknown, np.array([0]), 3) == pytest.approx(0.9)
-
-
 @torch.no_grad()
 def test_a_needle_reading_is_what_its_logits_say():
     shape = Architecture(vocabulary=288, layers=1, width=16, heads=1, kv_heads=1, positions="none", tied=False)
@@ -122,21 +99,6 @@ def test_the_moment_curve_retrieves_every_pair_and_ties_do_not_count():
     assert dimension.retrieved(docs, queries, wanted).all()
     assert not dimension.retrieved(docs, queries * 0, wanted).any()
     assert not dimension.retrieved(docs[:, [0, 1, 2, 3, 4, 5, 6, 8, 7]], queries, wanted).all()
-
-
-def test_a_packed_file_holds_what_it_says():
-    tasks = [capacity.Facts(4, 4, seed) for seed in (0, 1)]
-    family = Family(Architecture(vocabulary=12, layers=1, width=8), [0, 1])
-    before = family.weights.detach().clone()
-    right, sizes = capacity.packed(family, tasks, 256)
-    assert torch.equal(family.weights, before)
-    fine, _ = capacity.packed(family, tasks, 2**8)
-    assert right == fine == capacity.recalled(family, tasks)
-    _, coarse = capacity.packed(family, tasks, 8)
-    assert all(a < 0.6 * b for a, b in zip(coarse, sizes, strict=True))
-    codes = np.random.default_rng(0).integers(8, size=64).astype(np.uint8)
-    bits = np.unpackbits(np.frombuffer(capacity.bits_of(codes, 8), dtype=np.uint8)).reshape(64, 3)
-    assert (bits @ [4, 2, 1]).tolist() == codes.tolist()
 
 
 def test_agreement_needs_an_interval_that_is_near_and_narrow():

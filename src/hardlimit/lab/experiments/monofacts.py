@@ -1,15 +1,14 @@
-"""Facts seen once: what a model that fits its corpus invents, against the singleton rate (HALL-5, 8, 9)."""
+"""Facts seen once: what a model that fits its corpus invents, against the singleton rate (HALL-5, 6, 8, 9)."""
 
+import math
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from hardlimit.core import Estimate, Finding, Resource, ResourceVerdict, Standing, Verdict, stand
-from hardlimit.core.quantity import ERROR_RATE, MISSING_MASS, WRONG_RATE
+from hardlimit.core.quantity import ERROR_RATE, HALLUCINATION_RATE, MISSING_MASS, WRONG_RATE
 from hardlimit.lab.bench import Bench
 from hardlimit.lab.experiment import (
     Cell,
@@ -25,88 +24,24 @@ from hardlimit.lab.experiment import (
     values,
     where,
 )
-from hardlimit.lab.tasks import TESTING, Batch, Tokens, generator
+from hardlimit.lab.tasks import TESTING, Tokens, generator
 from hardlimit.lab.training import Training
 from hardlimit.lab.transformer import Architecture, Family
+from hardlimit.lab.worlds.people import ANSWERED, People, drawn_from, made
+from hardlimit.lab.worlds.statements import Statements, generated
 from hardlimit.theory import hallucination as theory
 
 Floats = NDArray[np.floating]
-
-WORLD = 11
-"""Stream of the random numbers that people and corpora are made from."""
-
-ANSWERED = 0.9
-"""Share of the mentions of a person that tell the fact; the others say that it is not known."""
 
 FLOOR_EXPONENT = 1.0
 TAIL = 1.5
 """Zipf exponents: of the corpus on which the floor is measured, and of those on which error by data is."""
 
+SPARSE, SPARSE_EXPONENT = "statements", 0.7
+"""The cell in which few statements are true, and the Zipf exponent of its facts."""
 
-class People(NamedTuple):
-    """A corpus of mentions: people by a Zipf law, each mention with the person's one value, or with "not known".
-
-    Args:
-        symbols: a person is named by two of these; there are symbols² people.
-        values: different values.
-        mentions: size of the corpus.
-        exponent: of the Zipf law.
-        seed: of world and corpus.
-    """
-
-    symbols: int
-    values: int
-    mentions: int
-    exponent: float
-    seed: int
-
-    @property
-    def vocabulary(self) -> int:
-        """First symbols, second symbols, values, and "not known"."""
-        return 2 * self.symbols + self.values + 1
-
-    def ask(self, people: Tokens) -> Tokens:
-        """Tokens of questions about some people."""
-        return np.stack([people // self.symbols, self.symbols + people % self.symbols], axis=1)
-
-    def draw(self, rng: np.random.Generator, n: int, progress: float) -> Batch:
-        """Draw mentions from the corpus."""
-        world = made(self)
-        chosen = rng.integers(self.mentions, size=n)
-        answers = 2 * self.symbols + world.said[chosen]
-        return Batch(self.ask(world.people[chosen]), np.ones((n, 1), dtype=np.int64), answers[:, None])
-
-
-class World(NamedTuple):
-    """Chances of the people to be asked about, their values, and the corpus: who, and what is said of them."""
-
-    chances: Floats
-    facts: Tokens
-    people: Tokens
-    said: Tokens
-
-    def times_told(self) -> Tokens:
-        """How often each person's fact is told in the corpus."""
-        told = self.people[self.said == self.facts[self.people]]
-        return np.bincount(told, minlength=self.facts.size)
-
-
-@lru_cache(maxsize=64)
-def made(task: People) -> World:
-    """Make the world and the corpus of a task."""
-    rng = generator(task.seed, WORLD)
-    count = task.symbols**2
-    chances = np.arange(1, count + 1) ** -task.exponent
-    chances = rng.permuted(chances / chances.sum())
-    facts = rng.integers(task.values, size=count)
-    people = drawn_from(chances, rng, task.mentions)
-    said = np.where(rng.random(task.mentions) < ANSWERED, facts[people], task.values)
-    return World(chances, facts, people, said)
-
-
-def drawn_from(chances: Floats, rng: np.random.Generator, n: int) -> Tokens:
-    """Draw numbers with given chances."""
-    return np.minimum(np.searchsorted(chances.cumsum(), rng.random(n)), chances.size - 1).astype(np.int64)
+FAILS = 0.05
+"""Chance with which the bounds of HALL-5 and 6 may fail in a world."""
 
 
 class Monofacts(Experiment):
@@ -117,31 +52,43 @@ class Monofacts(Experiment):
 
     def design(self, scale: Scale) -> Design:
         """What is decided beforehand."""
-        task = self._task(scale, 0, self._mentions(scale), FLOOR_EXPONENT)
+        task, sparse = self._task(scale, 0, self._mentions(scale), FLOOR_EXPONENT), self._sparse(scale, 0)
         return Design(
             question="Does a model trained on arbitrary facts invent at the rate at which its corpus tells facts only "
             "once, who goes below that rate and how, and does error fall with data as the tail predicts?",
-            claims=("HALL-5", "HALL-8", "HALL-9"),
+            claims=("HALL-5", "HALL-6", "HALL-8", "HALL-9"),
             setting=f"{task.symbols**2:,} people with one of {task.values} values each; {task.mentions:,} mentions by "
             f"a Zipf law of exponent {FLOOR_EXPONENT:g}, {1 - ANSWERED:.0%} of which say that the value is not known. "
             "A two-block model is trained on the mentions and asked about people drawn by the same law, sampling at "
             "temperature 1. Beside it: the same model that abstains below one half, one that always abstains, and one "
-            f"that repeats the corpus. Then corpora of exponent {TAIL:g} and growing size.",
+            f"that repeats the corpus. Then corpora of exponent {TAIL:g} and growing size. Last, a world for HALL-6: "
+            f"of {sparse.side**2:,} statements (person, value) {sparse.facts:,} drawn evenly are true, told by a Zipf "
+            f"law of exponent {SPARSE_EXPONENT:g} in {sparse.mentions:,} mentions. A one-block model learns which "
+            "values a person has and generates statements at temperature 1, about people as often as the corpus; "
+            "beside it, the same model with a part of the probability spread evenly over all statements (as much as "
+            "makes a sixteenth of the corpus, kept from training, likeliest), and one that repeats the corpus. "
+            "Hallucination and miscalibration (total variation, bins of half an octave) are sums over all statements. "
+            "The sizes of this world and the even spread were chosen on other seeds, so that the bound excludes "
+            "something.",
             size=f"{len(scale.members)} worlds, each with its own model; {self._asked(scale):,} questions each.",
             would_refute="A calibrated model (small δ) that is wrong less often than the floor, or an exponent of "
-            "error in the data whose interval excludes 1 − 1/a.",
+            "error in the data whose interval excludes 1 − 1/a, or a generator of the "
+            f"sparse world that hallucinates less than HALL-6 allows at δ = {FAILS:g}.",
         )
 
     def cells(self, scale: Scale) -> tuple[Cell, ...]:
-        """One cell for the floor, and one per size of corpus."""
+        """One cell for the floor, one per size of corpus, and one for sparse statements."""
         sizes = (self._mentions(scale) >> shift for shift in range(scale.choose(2, 4, 5), 0, -1))
         return (
             Cell(name="floor", settings={"mentions": self._mentions(scale), "exponent": FLOOR_EXPONENT}),
             *(Cell(name=f"data-{n}", settings={"mentions": n, "exponent": TAIL}) for n in sizes),
+            Cell(name=SPARSE, settings={"mentions": self._sparse(scale, 0).mentions, "exponent": SPARSE_EXPONENT}),
         )
 
     def measure(self, cell: Cell, scale: Scale, bench: Bench) -> list[Row]:
         """Train on a corpus and ask by its law."""
+        if cell.name == SPARSE:
+            return self._statements(cell, scale, bench)
         seeds, mentions = scale.members, int(cell.settings["mentions"])
         tasks = [self._task(scale, seed, mentions, float(cell.settings["exponent"])) for seed in seeds]
         shape = Architecture(
@@ -171,7 +118,20 @@ class Monofacts(Experiment):
             points=curve(data, ["mentions"], lambda r: mean(column(r, "top_error"))),
             note="Of the likeliest answer, by the size of the corpus.",
         )
-        findings = (self._missing(floor, scale), self._floor(floor, scale), self._exponent(data, scale))
+        sparse = where(rows, part=SPARSE)
+        made_up = self.measurement(
+            "made_up",
+            HALLUCINATION_RATE,
+            scale,
+            points=curve(sparse, ["learner"], lambda r: mean(column(r, "false"))),
+            note="Of generated statements, in the world of few true statements.",
+        )
+        findings = (
+            self._missing(floor, scale),
+            *(self._calibrated(sparse, learner, scale) for learner in ("part spread evenly", "sampled")),
+            self._floor(floor, scale),
+            self._exponent(data, scale),
+        )
         own = where(floor, learner="sampled")
         rate, single = share(own, "wrong"), mean(column(own, "once"))
         cautious = share(where(floor, learner="abstains below 1/2"), "wrong")
@@ -180,19 +140,38 @@ class Monofacts(Experiment):
             f"{rate.interval.high:.1%}); {single.value:.1%} of its corpus are facts told once. Abstaining below one "
             f"half makes it {cautious.value:.1%}. {findings[-1].says}",
             findings=findings,
-            measurements=(wrong, error),
+            measurements=(wrong, error, made_up),
             verdicts=self._verdicts(rate, cautious, data),
             cautions=(
                 "Facts here are arbitrary: nothing about a person can be guessed from other people. Facts with "
                 "structure can be.",
                 "The floor of HALL-8 carries (35 + 6 ln N)/√N for luck, which makes it weak below a million mentions; "
                 "the missing mass of HALL-5 is the sharper comparison.",
+                "HALL-6 binds calibrated generators alone. Which statements are plausible is given here: all pairs of "
+                "a person and a value.",
             ),
         )
 
     @staticmethod
     def _task(scale: Scale, seed: int, mentions: int, exponent: float) -> People:
         return People(scale.choose(24, 48, 128), scale.choose(16, 16, 32), mentions, exponent, seed)
+
+    @staticmethod
+    def _sparse(scale: Scale, seed: int) -> Statements:
+        facts = scale.choose(128, 2**12, 2**14)
+        return Statements(scale.choose(128, 2**11, 2**12), facts, facts, SPARSE_EXPONENT, seed)
+
+    def _statements(self, cell: Cell, scale: Scale, bench: Bench) -> list[Row]:
+        """Train on true statements, and read what is generated."""
+        tasks = [self._sparse(scale, seed) for seed in scale.members]
+        shape = Architecture(vocabulary=tasks[0].vocabulary, layers=1, width=64, positions="none", tied=False)
+        plan = Training(steps=scale.choose(30, 120, 400), batch=scale.choose(64, 512, 1024), rate=1e-2, decay=0.0)
+        family, _ = bench.train(cell.name, shape, tasks, plan, scale.members)
+        return [
+            {"part": SPARSE, "mentions": task.mentions, "seed": seed, **row}
+            for member, (seed, task) in enumerate(zip(scale.members, tasks, strict=True))
+            for row in generated(family, member, task)
+        ]
 
     @staticmethod
     def _mentions(scale: Scale) -> int:
@@ -207,7 +186,7 @@ class Monofacts(Experiment):
         own = where(rows, learner="sampled")
         tasks = [self._task(scale, int(row["seed"]), self._mentions(scale), FLOOR_EXPONENT) for row in own]
         told = [made(task).times_told() for task in tasks]
-        first = theory.missing_mass_ceiling(told[0], 0.05)
+        first = theory.missing_mass_ceiling(told[0], FAILS)
         inside = [
             abs(float(row["untold"]) - theory.good_turing(counts)) <= theory.good_turing_half_width(int(counts.sum()))
             for row, counts in zip(own, told, strict=True)
@@ -240,6 +219,33 @@ class Monofacts(Experiment):
             standing=stand(bound, measured),
             says=f"Wrong answers and miscalibration δ by learner: {told}. The singleton rate is {once:.1%}; the floor "
             f"subtracts δ, 2/|E| = {2 / (task.values - 1):.3f} and {bound.parts['sampling_term']:.2f} for luck.",
+        )
+
+    def _calibrated(self, rows: Sequence[Row], learner: str, scale: Scale) -> Finding:
+        """What a generator makes up beside HALL-6, whose hypotheses hold here by construction."""
+        task, own = self._sparse(scale, 0), where(rows, learner=learner)
+        once, off, false = (column(own, name) for name in ("once", "miscalibration", "false"))
+        s = -math.log(task.true_share)
+        bound = theory.calibrated_hallucination(
+            float(once.mean()), float(off.mean()), sparsity=s, facts=task.mentions, delta=FAILS
+        )
+        floors = np.asarray(theory.calibrated_floor(once, off, s, task.mentions, FAILS))
+        measured = self.measurement(
+            f"made_up_{learner.replace(' ', '_')}", HALLUCINATION_RATE, scale, estimate=mean(false)
+        )
+        others = [(name, where(rows, learner=name)) for name in values(rows, "learner") if name != learner]
+        rest = "; ".join(
+            f"{name} {column(there, 'false').mean():.1%} (Mis = {column(there, 'miscalibration').mean():.1%})"
+            for name, there in others
+        )
+        return Finding(
+            claim=bound,
+            measurement=measured,
+            standing=stand(bound, measured),
+            says=f"Learner “{learner}”: {false.mean():.1%} of what it generates is false. MF − Mis − sparsity − luck = "
+            f"{once.mean():.1%} − {off.mean():.1%} − {bound.parts['sparsity_term']:.1%} − "
+            f"{bound.parts['sampling_term']:.1%} = {floors.mean():.1%}; {int((false >= floors).sum())} of {len(own)} "
+            f"worlds are at or above their own. Beside it: {rest}.",
         )
 
     def _exponent(self, rows: Sequence[Row], scale: Scale) -> Finding:
