@@ -7,8 +7,8 @@ import torch
 from hardlimit.core import Estimate, Interval, InvalidValueError, Standing
 from hardlimit.lab.catalog import EXPERIMENTS
 from hardlimit.lab.experiment import Scale, curve, share
-from hardlimit.lab.experiments import crowding, dimension, hops
-from hardlimit.lab.tasks import NOTHING, generator
+from hardlimit.lab.experiments import crowding, dimension
+from hardlimit.lab.tasks import generator
 from hardlimit.lab.transformer import Architecture, Family
 from hardlimit.lab.worlds import needles
 from hardlimit.theory import CLAIMS
@@ -46,18 +46,6 @@ def test_the_majority_is_one():
         ones = batch.tokens[:, :-1].sum(1)
         assert ((ones > 4) == (batch.answers[:, 0] == 1)).all()
         assert set(ones.tolist()) == {4, 5} if closest else len(set(ones.tolist())) > 4
-
-
-@pytest.mark.parametrize("scratchpad", [False, True])
-def test_pointers_lead_where_they_lead(scratchpad):
-    task = hops.Pointers(7, 3, scratchpad)
-    batch = task.ask(generator(3, 1), 20, np.full(20, 2))
-    for tokens, answers in zip(batch.tokens, batch.answers, strict=True):
-        leads = {pair // 7: pair % 7 for pair in tokens[:7]}
-        assert len(leads) == 7
-        start = tokens[7 if scratchpad else 8] - 49
-        wanted = [49 + leads[start], 49 + leads[leads[start]]]
-        assert answers.tolist() == ([*wanted, NOTHING] if scratchpad else [wanted[1]])
 
 
 @torch.no_grad()

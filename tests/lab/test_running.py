@@ -49,8 +49,8 @@ def smoke(tmp_path_factory):
 
 def test_a_run_leaves_a_report_and_a_page(smoke):
     report = loads((smoke / "hops.smoke.json").read_bytes(), LabReport)
-    assert len(report.rows) == 3 * 2 * 2 and report.command == "hardlimit lab hops --smoke"
-    assert {f.claim.statement.id for f in report.conclusion.findings} == {"REAS-3"}
+    assert len(report.rows) == 3 * 3 * 2 * 2 and report.command == "hardlimit lab hops --smoke"
+    assert {f.claim.statement.id for f in report.conclusion.findings} == {"REAS-2", "REAS-3"}
     assert all(v.verdict in Verdict for v in report.conclusion.verdicts)
     page = (smoke / "hops.smoke.html").read_text()
     assert report.design.question in page and "REAS-3" in page and "A reduced run" in page
@@ -72,13 +72,17 @@ def test_the_same_run_again_measures_nothing_and_a_lost_cell_alone(smoke):
     assert loads(document, LabReport) == again == loads((smoke / "hops.smoke.json").read_bytes(), LabReport)
 
 
-def test_cells_that_an_earlier_hardlimit_left_as_files_count_and_those_of_another_run_do_not(smoke, tmp_path):
-    scale, heard = Scale(extent="smoke"), Heard()
+def test_cells_that_an_earlier_hardlimit_left_as_files_count_and_those_of_another_run_do_not(
+    smoke, tmp_path, monkeypatch
+):
+    scale, heard, kind = Scale(extent="smoke"), Heard(), EXPERIMENTS["hops"]
+    now = kind.version
+    monkeypatch.setattr(kind, "version", 1)  # Files were left before any way of measuring changed.
     place = tmp_path / "hops" / "smoke"
     place.mkdir(parents=True)
     with Store.open(smoke / ANSWERS) as store:
-        for cell in EXPERIMENTS["hops"]().cells(scale):
-            (measured,) = store.cells([cell_key("hops", 1, cell, scale)]).values()
+        for cell in kind().cells(scale):
+            (measured,) = store.cells([cell_key("hops", now, cell, scale)]).values()
             key = measured.key if cell.name == "depth-1" else measured.key.replace("smoke", "quick")
             (place / f"{cell.name}.json").write_text(dumps(structs.replace(measured, key=key)))
     report = run("hops", scale, tmp_path, progress=heard)
@@ -94,7 +98,7 @@ def test_cells_measured_in_an_older_way_do_not_count(smoke, monkeypatch):
     scale = Scale(extent="smoke")
     with Store.open(smoke / ANSWERS) as store:
         assert missing_cells("hops", scale, store) == 0
-        monkeypatch.setattr(EXPERIMENTS["hops"], "version", 2)
+        monkeypatch.setattr(EXPERIMENTS["hops"], "version", EXPERIMENTS["hops"].version + 1)
         assert missing_cells("hops", scale, store) == 3
 
 
