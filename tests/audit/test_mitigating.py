@@ -10,7 +10,7 @@ from hardlimit.audit.desk import Desk
 from hardlimit.audit.document import LimitReport, Mitigation
 from hardlimit.audit.mitigating import advice as advice_of
 from hardlimit.audit.mitigating import hallucination, reasoning
-from hardlimit.audit.mitigating.advice import best
+from hardlimit.audit.mitigating.advice import best, with_best
 from hardlimit.audit.mitigating.measuring import ANSWERED, RIGHT, WRONG, Trial, adjusted, compared, measured
 from hardlimit.core import (
     Answered,
@@ -240,6 +240,13 @@ def test_best_is_what_surely_helps_most():
     assert best([]) is None
     hurts = row("errors", -0.5, 0.1, outcome="answered questions", verdict=Verdict.HURTS)
     assert best([narrow, errors, hurts]) is narrow
+
+
+def test_what_surely_helps_leads_the_advice_of_its_limit():
+    told = limit((), (row("a vote", 0.3, 0.2), row("programs", 0.5, 0.1)))
+    assert with_best(told).advice.startswith("Programs: +50 points of right answers (+40 to +60).")
+    nothing = limit((), (row("a vote", 0.01, 0.2, verdict=Verdict.UNDETERMINED),))
+    assert with_best(nothing) == nothing
 
 
 def number(name, quantity):

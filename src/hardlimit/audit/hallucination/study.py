@@ -106,7 +106,7 @@ def _advice(verdicts: Sequence[ResourceVerdict]) -> str:
     }
     helps = [says[v.resource] for v in verdicts if v.verdict is Verdict.HELPS and v.resource in says]
     if not helps:
-        return "Nothing measured here surely helps; spend more budget on the undecided verdicts first."
+        return "More of nothing measured here surely helps; spend more budget on the undecided verdicts first."
     text = "; ".join(helps)
     return f"{text[0].upper()}{text[1:]}."
 

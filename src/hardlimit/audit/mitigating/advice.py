@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 
+from msgspec import structs
+
 from hardlimit.audit.document import Advice, LimitReport, Mitigation
 from hardlimit.core import Limit, Resource, ResourceVerdict, Verdict
 from hardlimit.scaling import ScalingReport
@@ -18,8 +20,8 @@ _DO: Final[dict[Verdict, str]] = {
 
 _CHEAPEST: Final[dict[Resource, str]] = {
     Resource.PARAMETERS: "results of three or more sizes of its family, each over twice the last "
-    "(`hardlimit audit … --scaling RESULTS`)",
-    Resource.DATA: "more questions of the rare decades, or a checkpoint trained on ten times the data",
+    "(`hardlimit audit MODEL1 MODEL2 …`, or `--scaling RESULTS`)",
+    Resource.DATA: "more questions (`--limits {limit} --budget 60m`), or a checkpoint trained on ten times the data",
     Resource.CONTEXT: "the same search with more time (`--limits {limit} --budget 60m`)",
     Resource.RETRIEVAL: "more questions with and without the passage (`--limits {limit} --budget 60m`)",
     Resource.DOCUMENTS: "the curve of accuracy by passages with more questions (`--limits {limit} --budget 60m`)",
@@ -118,6 +120,15 @@ def best(mitigations: Sequence[Mitigation]) -> Mitigation | None:
     hurting = {each.name for each in mitigations if each.verdict is Verdict.HURTS}
     helping = [each for each in mitigations if each.verdict is Verdict.HELPS]
     return max(helping, key=lambda each: (each.name not in hurting, sure_gain(each)), default=None)
+
+
+def with_best(limit: LimitReport) -> LimitReport:
+    """Put the mitigation that surely helps most, if any, before what the study of the limit advises."""
+    found = best(limit.mitigations)
+    if found is None:
+        return limit
+    name = found.name[0].upper() + found.name[1:]
+    return structs.replace(limit, advice=f"{name}: {_points(found)}. {limit.advice}".strip())
 
 
 def sure_gain(mitigation: Mitigation) -> float:

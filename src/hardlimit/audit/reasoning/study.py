@@ -148,7 +148,7 @@ def _advice(judged: Sequence[ResourceVerdict], found: Mapping[str, Measurement])
     if artefacts is not None:
         says.append(artefacts)
     if not says:
-        return "Nothing measured here surely helps; spend more budget on the undecided verdicts first."
+        return "More of nothing measured here surely helps; spend more budget on the undecided verdicts first."
     text = "; ".join(says)
     return f"{text[0].upper()}{text[1:]}."
 
