@@ -63,8 +63,8 @@ def picture(report: LabReport, measurement: Measurement) -> str | None:
         ends = {"low": value if low is None else low, "high": value if high is None else high}
         rows.append({"x": float(point.at[x]), "y": value, "s": visible(name), **ends})
     lines = [
-        {"x": at, "y": value, "s": claim.statement.id}
-        for claim in (f.claim for f in report.conclusion.findings if f.measurement.points == points)
+        {"x": at, "y": value, "s": index}
+        for index, claim in enumerate(f.claim for f in report.conclusion.findings if f.measurement.points == points)
         if isinstance(claim, Shape)
         for at, value in claim.points
     ]
@@ -86,7 +86,7 @@ def _specification(
         "type": "quantitative",
         "title": x.replace("_", " ") + (" (log scale)" if wide else ""),
         "scale": {"type": "log" if wide else "linear", "zero": False, "nice": False},
-        "axis": {"format": ",", "values": places} if few else {"format": "~s"},
+        "axis": {"format": ",", "values": places} if few else {"format": "~s" if places[-1] >= 1000 else "~g"},
     }
     up: dict[str, Any] = {
         "type": "quantitative",
@@ -94,14 +94,20 @@ def _specification(
         "scale": {"domain": [0, 1]} if shares else {"zero": False},
         "axis": {"format": ".0%"} if shares else {},
     }
-    colour = {"field": "s", "type": "nominal", "title": None, "sort": None, "scale": {"range": list(COLOURS)}}
+    series = list(dict.fromkeys(row["s"] for row in rows))
+    named = {"field": "s", "type": "nominal", "title": None, "sort": None, "legend": {"symbolType": "stroke"}}
+    colours = [COLOURS[index % len(COLOURS)] for index, _ in enumerate(series)]
+    colour = {**named, "scale": {"domain": series, "range": colours}}
+    # Where colours come round again, the line tells the second from the first.
+    strokes = [[1, 0] if index < len(COLOURS) else [2, 3] for index, _ in enumerate(series)]
+    stroke = {**named, "scale": {"domain": series, "range": strokes}}
     whisker = {"x": across, "y": {"field": "low", **up}, "y2": {"field": "high"}, "color": colour}
     marks: list[dict[str, Any]] = [
         {"data": {"values": rows}, "mark": {"type": "rule", "opacity": 0.5}, "encoding": whisker},
         {
             "data": {"values": rows},
             "mark": {"type": "line", "point": True, "clip": True},
-            "encoding": {"x": across, "y": {"field": "y", **up}, "color": colour},
+            "encoding": {"x": across, "y": {"field": "y", **up}, "color": colour, "strokeDash": stroke},
         },
     ]
     if lines:
