@@ -8,11 +8,12 @@ own activation function, GELU in the tanh form of GPT-2, and with the exact GELU
 the processor computes faster. Times are of the processor, so that they compare on a busy machine; the order alternates,
 and the median counts. Models are made before the clock starts.
 
-Measured on one core of a busy EPYC, seven rounds, as factors over the plain code with the same function (with the exact
-GELU) and, of several models together, over one after another: 4,224 weights 1.06 (1.19), 16 together 7.9; 14,848
-weights 1.25 (1.13), 16 together 2.5; 106,496 weights 1.02 (0.95), 8 together 1.1; 208,896 weights 0.98 (0.94), 4
-together 0.96; 827,392 weights 1.05 (1.01), 2 together 0.91. From about 100,000 weights on, a step is spent in matrix
-products that fill the core, so that training together saves nothing there.
+Measured on one core of an EPYC in two or three runs, whose medians differ by up to a fifth; factors over the plain code
+with the same function (with the exact GELU) and, of several models together, over one after another: 4,224 weights
+1.00–1.11 (1.10–1.25), 16 together 7.3; 14,848 weights 1.04–1.31 (1.10–1.24), 16 together 2.4–2.6; 106,496 weights
+0.93–1.18 (0.90–1.11), 8 together 1.1; 208,896 weights 0.94–1.04 (0.90–1.04), 4 together 1.0; 827,392 weights 0.84–1.01
+(0.85–1.00), 2 together 1.0. From about 100,000 weights on, a step is spent in matrix products that fill the core, so that
+training together saves nothing there.
 """
 
 import argparse

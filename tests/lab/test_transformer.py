@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
 
 from hardlimit.core import InvalidValueError
 from hardlimit.lab.attention import Entmax, Hierarchical, LogScaled, TopK
-from hardlimit.lab.causal import BLOCK, SHORT, causal
 from hardlimit.lab.size import sized
 from hardlimit.lab.transformer import Architecture, Cache, Family
 
@@ -43,20 +41,6 @@ def test_a_cache_equals_a_full_pass(shape):
     whole = family(given)
     parts = [family.read(family.hidden(given[..., a:b], cache=cache)) for a, b in ((0, 4), (4, 5), (5, 9))]
     torch.testing.assert_close(torch.cat(parts, dim=2), whole, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("places", [SHORT, SHORT + 1, SHORT + BLOCK + 7])
-def test_blocks_of_queries_give_the_values_and_the_slopes_of_torchs_attention(places, monkeypatch):
-    generator = torch.Generator().manual_seed(places)
-    made = torch.randn(4, 3, 2, places, 8, generator=generator)
-    given = [3 * part.transpose(1, 2).contiguous().transpose(1, 2).requires_grad_() for part in made[:3]]
-    exact = functional.scaled_dot_product_attention(*given, is_causal=True)
-    wanted = torch.autograd.grad(exact, given, made[3])
-    monkeypatch.setattr(functional, "scaled_dot_product_attention", None)  # what follows is not torch's
-    found = causal(*given)
-    torch.testing.assert_close(found, exact, rtol=1e-4, atol=1e-5)
-    for got, slope in zip(torch.autograd.grad(found, given, made[3]), wanted, strict=True):
-        torch.testing.assert_close(got, slope, rtol=1e-3, atol=1e-4)
 
 
 @torch.no_grad()

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from hardlimit.core import InvalidValueError, MissingExtraError, Value
-from hardlimit.lab.causal import causal
 
 NEVER = -1e4
 """Logit of a key that may not be seen: finite, since sparse maps take means over the row; its exponential is 0."""
@@ -58,9 +57,9 @@ class Softmax(Attention, frozen=True, tag=True):
 
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None) -> Tensor:
         """Weighted sums of the values, (G, H, R, d)."""
-        if allowed is None:
-            return causal(queries, keys, values)
-        return functional.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed)
+        return functional.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=allowed, is_causal=allowed is None
+        )
 
 
 class LogScaled(Attention, frozen=True, tag=True):
