@@ -1,6 +1,7 @@
 """An audit with the lab: which experiments, that nothing is measured twice, and that the audit's report comes first."""
 
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 pytest.importorskip("torch")
 
 from hardlimit.audit import AuditReport, laboratory
+from hardlimit.audit.laboratory import experiments_for
 from hardlimit.cli import main
-from hardlimit.core import Catalog, Limit, loads
+from hardlimit.core import Catalog, Limit, MissingExtraError, loads
 from hardlimit.lab import catalog, running
 from hardlimit.lab.experiment import LabReport
 from hardlimit.store import ANSWERS, Store
@@ -99,3 +101,10 @@ def test_the_lab_goes_on_from_what_an_audit_measured_and_its_folder_is_drawn_as_
     assert page.count('<p class="alarm">A prediction failed') == 2
     assert audited(tmp_path, "--lab") == 0
     assert tiny.measured == ["one", "two"] * 2
+
+
+@pytest.mark.parametrize("package", ["torch", "entmax"])
+def test_a_missing_package_of_the_lab_is_told_before_anything_is_asked(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=f"'{package}'.*hardlimit\\[lab\\]"):
+        experiments_for(["context"])

@@ -1,5 +1,7 @@
 """Whether the lab can run here."""
 
+from importlib import import_module
+
 from hardlimit.core import MissingExtraError
 
 
@@ -9,7 +11,8 @@ def require_lab() -> None:
     Raises:
         MissingExtraError: the extra `lab` is not installed.
     """
-    try:
-        import torch  # noqa: F401  Every module of the lab that measures loads it.
-    except ImportError as error:
-        raise MissingExtraError.for_extra("lab", "torch") from error
+    for package in ("torch", "entmax"):
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise MissingExtraError.for_extra("lab", package) from error
