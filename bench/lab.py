@@ -12,8 +12,8 @@ Measured on one core of an EPYC in two or three runs, whose medians differ by up
 with the same function (with the exact GELU) and, of several models together, over one after another: 4,224 weights
 1.00–1.11 (1.10–1.25), 16 together 7.3; 14,848 weights 1.04–1.31 (1.10–1.24), 16 together 2.4–2.6; 106,496 weights
 0.93–1.18 (0.90–1.11), 8 together 1.1; 208,896 weights 0.94–1.04 (0.90–1.04), 4 together 1.0; 827,392 weights 0.84–1.01
-(0.85–1.00), 2 together 1.0. From about 100,000 weights on, a step is spent in matrix products that fill the core, so that
-training together saves nothing there.
+(0.85–1.00), 2 together 1.0. From about 100,000 weights on, a step is spent in matrix products that fill the core, so
+that training together saves nothing there.
 """
 
 import argparse
