@@ -7,9 +7,9 @@ from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from hardlimit.core import Case, Generate, Generated, InvalidValueError, See, Value
-from hardlimit.mitigations.policy import AT_ONCE, in_order, side_by_side
-from hardlimit.models import Generates, ModelCard, Sees, Studies, require
+from hardlimit.core import Generate, Generated, InvalidValueError, See, Value
+from hardlimit.mitigations.policy import AT_ONCE, Around, in_order, side_by_side
+from hardlimit.models import Generates, Sees, require
 from hardlimit.models.weighing import Contrast, Weigh, Weighed, Weighs, check_contrast
 from hardlimit.probes.multimodal.canvas import Canvas, opened
 
@@ -42,7 +42,7 @@ class PicturePolicy(Protocol):
         """Answer one question: yield requests, receive their replies, return the answer."""
 
 
-class MitigatedSight:
+class MitigatedSight(Around[Sees]):
     """A model with eyes that answers about pictures through a policy, and is itself a model with eyes.
 
     Questions without eyes (`generate`) go to the model inside as they are. A reply's usage is the sum of everything
@@ -58,29 +58,8 @@ class MitigatedSight:
     """
 
     def __init__(self, model: Sees, policy: PicturePolicy) -> None:
-        self._model, self._policy = model, policy
-        below = model.card
-        settings = {**below.settings, "mitigation": f"{policy!r} on {below.fingerprint}"}
-        self._card = msgspec.structs.replace(below, name=f"{policy!r} on {below.name}", settings=settings)
-
-    @property
-    def card(self) -> ModelCard:
-        """The model's card, under a name and a fingerprint that hold the policy."""
-        return self._card
-
-    @property
-    def model(self) -> Sees:
-        """The model inside."""
-        return self._model
-
-    def count_tokens(self, text: str) -> int:
-        """Number of tokens of a text, as the model inside counts them."""
-        return self._model.count_tokens(text)
-
-    def study(self, cases: Sequence[Case]) -> None:
-        """Hand the cases on to a model that has to be shown them; others do not need them."""
-        if isinstance(self._model, Studies):
-            self._model.study(cases)
+        super().__init__(model, policy)
+        self._policy = policy
 
     def generate(self, requests: Sequence[Generate]) -> Iterator[tuple[int, Generated]]:
         """Answer a batch of questions without pictures, as the model inside does."""

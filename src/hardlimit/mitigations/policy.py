@@ -1,7 +1,7 @@
 """What a mitigation of answers is: a policy that asks a model as often as it needs and gives one answer."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ AT_ONCE = 64
 
 Ask = TypeVar("Ask")
 Got = TypeVar("Got", bound=Generated | Scored | Weighed)
+Inside = TypeVar("Inside", bound=Model)
 
 
 class Policy(Protocol):
@@ -28,7 +29,41 @@ class Policy(Protocol):
         """
 
 
-class Mitigated:
+class Around(Generic[Inside]):
+    """A model around a model: what every one of them says of itself, whatever its policy does.
+
+    Args:
+        model: the model inside.
+        policy: its `repr` goes into the name and the fingerprint.
+    """
+
+    def __init__(self, model: Inside, policy: object) -> None:
+        self._model = model
+        below = model.card
+        settings = {**below.settings, "mitigation": f"{policy!r} on {below.fingerprint}"}
+        self._card = msgspec.structs.replace(below, name=f"{policy!r} on {below.name}", settings=settings)
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card, under a name and a fingerprint that hold the policy."""
+        return self._card
+
+    @property
+    def model(self) -> Inside:
+        """The model inside."""
+        return self._model
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text, as the model inside counts them."""
+        return self._model.count_tokens(text)
+
+    def study(self, cases: Sequence[Case]) -> None:
+        """Hand the cases on to a model that has to be shown them; others do not need them."""
+        if isinstance(self._model, Studies):
+            self._model.study(cases)
+
+
+class Mitigated(Around[Generates]):
     """A model that answers through a policy, and is itself a model: it can be probed, stored and mitigated again.
 
     The dialogues of many questions run side by side: in each round the requests of all of them go to the model in one
@@ -48,30 +83,8 @@ class Mitigated:
     """
 
     def __init__(self, model: Generates, policy: Policy) -> None:
-        self._model = model
+        super().__init__(model, policy)
         self._policy = policy
-        below = model.card
-        settings = {**below.settings, "mitigation": f"{policy!r} on {below.fingerprint}"}
-        self._card = msgspec.structs.replace(below, name=f"{policy!r} on {below.name}", settings=settings)
-
-    @property
-    def card(self) -> ModelCard:
-        """The model's card, under a name and a fingerprint that hold the policy."""
-        return self._card
-
-    @property
-    def model(self) -> Generates:
-        """The model inside."""
-        return self._model
-
-    def count_tokens(self, text: str) -> int:
-        """Number of tokens of a text, as the model inside counts them."""
-        return self._model.count_tokens(text)
-
-    def study(self, cases: Sequence[Case]) -> None:
-        """Hand the cases on to a model that has to be shown them; others do not need them."""
-        if isinstance(self._model, Studies):
-            self._model.study(cases)
 
     def generate(self, requests: Sequence[Generate]) -> Iterator[tuple[int, Generated]]:
         """Answer a batch, yielding `(index, reply)` as each dialogue ends."""
