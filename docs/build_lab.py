@@ -6,7 +6,7 @@ measured rows, for when the code that draws them has changed.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from hardlimit.commands.lab_page import HELD, picture, table_of, title_of
@@ -26,13 +26,13 @@ def reports() -> list[LabReport]:
 def pages() -> dict[str, str]:
     """Return every file by its path inside `docs`."""
     found = reports()
-    written = {"lab.md": overview(found)}
+    pictures = {}
     for report in found:
         for measurement in report.conclusion.measurements:
             svg = picture(report, measurement)
             if svg is not None:
-                written[picture_path(measurement.name)] = svg
-    return written
+                pictures[picture_path(measurement.name)] = svg
+    return {"lab.md": overview(found, pictures), **pictures}
 
 
 def picture_path(name: str) -> str:
@@ -40,8 +40,8 @@ def picture_path(name: str) -> str:
     return f"lab/{name.removeprefix('lab.').replace('.', '-').replace('_', '-')}.svg"
 
 
-def overview(found: list[LabReport]) -> str:
-    """Return the page."""
+def overview(found: list[LabReport], pictures: Collection[str]) -> str:
+    """Return the page; `pictures` are the paths of those that are drawn."""
     parts = [
         "# The lab: what we found",
         "Small transformers, trained here, that confront what a claim says about a mechanism. `hardlimit lab` lists "
@@ -56,12 +56,12 @@ def overview(found: list[LabReport]) -> str:
             for report in found
             for finding in report.conclusion.findings
         ),
-        *(section(report) for report in found),
+        *(section(report, pictures) for report in found),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def section(report: LabReport) -> str:
+def section(report: LabReport, pictures: Collection[str]) -> str:
     """Return the part of the page about one experiment."""
     design, conclusion = report.design, report.conclusion
     parts = [
@@ -73,7 +73,7 @@ def section(report: LabReport) -> str:
     ]
     for measurement in conclusion.measurements:
         lines = table_of(measurement)
-        if picture(report, measurement) is not None:
+        if picture_path(measurement.name) in pictures:
             parts.append(f"![{title_of(measurement)}]({picture_path(measurement.name)})")
         head, *rows = ["| " + " | ".join(map(cell, line)) + " |" for line in lines]
         rule = "|" + "---|" * len(lines[0])
